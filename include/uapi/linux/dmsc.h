@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * DMSC scheduling queues: the contract between the kernel module sch_dmsc and
+ * userspace. Generic netlink family "dmsc"; all integers in host byte order
+ * unless stated otherwise.
+ */
+#ifndef _UAPI_LINUX_DMSC_H
+#define _UAPI_LINUX_DMSC_H
+
+#include <linux/types.h>
+
+#define DMSC_GENL_NAME		"dmsc"
+#define DMSC_GENL_VERSION	1
+#define DMSC_GENL_MCGRP_EVENTS	"events"
+
+/*
+ * DMSC_ABI counts incompatible changes of this file and of dmsc_bpf.h. A
+ * module, a BPF object and a daemon work together when they agree on it.
+ */
+#define DMSC_ABI		1
+
+/**
+ * enum dmsc_class - priority classes, after the draft's table.
+ *
+ * The values follow IEEE 802.1Q: 1 (background) is the least important, then
+ * 0 (best effort), then 2 upwards. A driver or mqprio map that looks at
+ * skb->priority & 15 therefore orders DMSC classes as it would order PCPs.
+ */
+enum dmsc_class {
+	DMSC_CLASS_DEFAULT	= 0,	/* nobody classified it */
+	DMSC_CLASS_BULK		= 1,	/* checkpoints, data loading */
+	DMSC_CLASS_DATA		= 2,	/* data parallel: hides behind compute */
+	DMSC_CLASS_PIPELINE	= 3,	/* pipeline parallel: partly hidden */
+	DMSC_CLASS_EXPERT	= 4,	/* expert parallel: delay-sensitive */
+	DMSC_CLASS_TENSOR	= 5,	/* tensor parallel: ultra-low latency */
+	DMSC_CLASS_GATEWAY	= 6,	/* requests from outside */
+	DMSC_CLASS_CONTROL	= 7,	/* ARP, ND, registry, orchestration */
+};
+
+#define DMSC_NR_CLASSES		8
+#define DMSC_NR_SLOTS		4096	/* slot 0 means "no queue of its own" */
+
+/*
+ * How tc egress names a queue to the qdisc: skb->priority holds a major of
+ * its own (the same on every device, so that BPF needs no qdisc handles), and
+ * a minor made of slot and class.
+ */
+#define DMSC_PRIO_MAJOR		0xd5c00000U
+#define DMSC_PRIO_MAJOR_MASK	0xffff0000U
+#define DMSC_PRIO_CLASS_MASK	0x0000000fU
+#define DMSC_PRIO_SLOT_SHIFT	4
+#define DMSC_PRIO(slot, class) \
+	(DMSC_PRIO_MAJOR | ((__u32)(slot) << DMSC_PRIO_SLOT_SHIFT) | (__u32)(class))
+
+/* Ranges that the module enforces; what lies outside is refused with extack. */
+#define DMSC_WEIGHT_MIN		1U
+#define DMSC_WEIGHT_MAX		1024U
+#define DMSC_WEIGHT_DEFAULT	16U
+#define DMSC_LIMIT_MIN		2048U		/* bytes */
+#define DMSC_LIMIT_MAX		(1U << 30)	/* bytes */
+#define DMSC_SHARE_MAX		1000U		/* permille; the sum is bounded too */
+
+/**
+ * enum dmsc_cmd - commands of the family.
+ *
+ * @DMSC_CMD_VERSION_GET: do; anybody. Answers DMSC_A_ABI, DMSC_A_VERSION.
+ * @DMSC_CMD_QDISC_GET: dump; anybody. One message for each dmsc qdisc of the
+ *	caller's network namespace (filter: DMSC_A_IFINDEX), with DMSC_A_IFINDEX,
+ *	DMSC_A_HANDLE, DMSC_A_PARENT and DMSC_A_STATS.
+ * @DMSC_CMD_CLASS_SET: do; CAP_NET_ADMIN. DMSC_A_IFINDEX, one or more
+ *	DMSC_A_CLASS, DMSC_A_HANDLE to mean one qdisc of the device (else all of
+ *	them). All classes are set on all qdiscs named, or none is.
+ * @DMSC_CMD_CLASS_GET: dump; anybody. One message a class and qdisc:
+ *	DMSC_A_IFINDEX, DMSC_A_HANDLE, one DMSC_A_CLASS.
+ * @DMSC_CMD_QUEUE_SET: do; CAP_NET_ADMIN. DMSC_A_IFINDEX, DMSC_A_QUEUE any
+ *	number, DMSC_A_HANDLE as above, DMSC_A_REPLACE: queues that the message
+ *	does not name are removed (their packets go on in the hashed flows of
+ *	their class). All or nothing.
+ * @DMSC_CMD_QUEUE_GET: dump; anybody. One message a configured queue.
+ * @DMSC_CMD_EVENT: multicast to group "events" of the qdisc's namespace:
+ *	DMSC_A_EVENT, DMSC_A_IFINDEX, DMSC_A_HANDLE and what the event says.
+ */
+enum dmsc_cmd {
+	DMSC_CMD_UNSPEC,
+	DMSC_CMD_VERSION_GET,
+	DMSC_CMD_QDISC_GET,
+	DMSC_CMD_CLASS_SET,
+	DMSC_CMD_CLASS_GET,
+	DMSC_CMD_QUEUE_SET,
+	DMSC_CMD_QUEUE_GET,
+	DMSC_CMD_EVENT,
+
+	__DMSC_CMD_MAX,
+	DMSC_CMD_MAX = __DMSC_CMD_MAX - 1
+};
+
+/** enum dmsc_attr - attributes at the top of every message. */
+enum dmsc_attr {
+	DMSC_A_UNSPEC,
+	DMSC_A_PAD,
+	DMSC_A_ABI,		/* u32, DMSC_ABI */
+	DMSC_A_VERSION,		/* string, the module's release */
+	DMSC_A_IFINDEX,		/* u32 */
+	DMSC_A_HANDLE,		/* u32, handle of a qdisc */
+	DMSC_A_PARENT,		/* u32, parent of a qdisc */
+	DMSC_A_STATS,		/* nest, enum dmsc_stats_attr: a whole qdisc */
+	DMSC_A_CLASS,		/* nest, enum dmsc_class_attr; may repeat */
+	DMSC_A_QUEUE,		/* nest, enum dmsc_queue_attr; may repeat */
+	DMSC_A_REPLACE,		/* flag */
+	DMSC_A_EVENT,		/* u32, enum dmsc_event */
+
+	__DMSC_A_MAX,
+	DMSC_A_MAX = __DMSC_A_MAX - 1
+};
+
+enum dmsc_class_mode {
+	DMSC_MODE_WEIGHTED	= 0,	/* shares what strict classes leave, by weight */
+	DMSC_MODE_STRICT	= 1,	/* before every weighted class, and before
+					 * strict classes of lower precedence
+					 */
+};
+
+/**
+ * enum dmsc_class_attr - one class; an attribute left out stays as it is.
+ *
+ * Strict classes are served in the order 7, 6, 5, 4, 3, 2, 0, 1. A class with
+ * a guaranteed share gets it, when it has packets, from whatever the device
+ * sends, also before strict classes above it. The guaranteed shares of a
+ * qdisc's classes add up to at most 900 permille.
+ */
+enum dmsc_class_attr {
+	DMSC_CLASS_A_UNSPEC,
+	DMSC_CLASS_A_PAD,
+	DMSC_CLASS_A_ID,	/* u32, enum dmsc_class */
+	DMSC_CLASS_A_MODE,	/* u32, enum dmsc_class_mode */
+	DMSC_CLASS_A_WEIGHT,	/* u32, DMSC_WEIGHT_MIN..MAX, among weighted classes */
+	DMSC_CLASS_A_SHARE,	/* u32, permille guaranteed, 0 none */
+	DMSC_CLASS_A_LIMIT,	/* u32, bytes the class may hold */
+	DMSC_CLASS_A_ECN,	/* u32, mark ECN-capable packets above this many
+				 * bytes of class backlog; 0 never
+				 */
+	DMSC_CLASS_A_STATS,	/* nest, enum dmsc_stats_attr */
+
+	__DMSC_CLASS_A_MAX,
+	DMSC_CLASS_A_MAX = __DMSC_CLASS_A_MAX - 1
+};
+
+/** enum dmsc_queue_attr - one scheduling queue: a slot with its class. */
+enum dmsc_queue_attr {
+	DMSC_QUEUE_A_UNSPEC,
+	DMSC_QUEUE_A_PAD,
+	DMSC_QUEUE_A_SLOT,	/* u32, 1..DMSC_NR_SLOTS - 1 */
+	DMSC_QUEUE_A_CLASS,	/* u32, enum dmsc_class */
+	DMSC_QUEUE_A_WEIGHT,	/* u32, within the class */
+	DMSC_QUEUE_A_SID,	/* u32, whose queue this is; only reported back */
+	DMSC_QUEUE_A_STATS,	/* nest, enum dmsc_stats_attr */
+
+	__DMSC_QUEUE_A_MAX,
+	DMSC_QUEUE_A_MAX = __DMSC_QUEUE_A_MAX - 1
+};
+
+/**
+ * enum dmsc_stats_attr - counters of a qdisc, a class or a queue.
+ *
+ * enqueued = dequeued + dropped + backlog, in packets and in bytes, holds
+ * whenever they are read. Packets refused before they were queued count as
+ * enqueued and dropped.
+ */
+enum dmsc_stats_attr {
+	DMSC_STATS_A_UNSPEC,
+	DMSC_STATS_A_PAD,
+	DMSC_STATS_A_ENQ_PACKETS,	/* u64 */
+	DMSC_STATS_A_ENQ_BYTES,		/* u64 */
+	DMSC_STATS_A_DEQ_PACKETS,	/* u64 */
+	DMSC_STATS_A_DEQ_BYTES,		/* u64 */
+	DMSC_STATS_A_DROP_PACKETS,	/* u64 */
+	DMSC_STATS_A_DROP_BYTES,	/* u64 */
+	DMSC_STATS_A_MARK_PACKETS,	/* u64, ECN */
+	DMSC_STATS_A_BACKLOG_PACKETS,	/* u32 */
+	DMSC_STATS_A_BACKLOG_BYTES,	/* u32 */
+
+	__DMSC_STATS_A_MAX,
+	DMSC_STATS_A_MAX = __DMSC_STATS_A_MAX - 1
+};
+
+enum dmsc_event {
+	DMSC_EVENT_UNSPEC,
+	/*
+	 * A class dropped packets: DMSC_A_CLASS with ID and STATS. At most one a
+	 * second and class; the counters say how many there were.
+	 */
+	DMSC_EVENT_DROPS,
+};
+
+#endif /* _UAPI_LINUX_DMSC_H */

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * Keys and values of the BPF maps pinned under /sys/fs/bpf/dmsc. Shared by the
+ * BPF programs and userspace; fixed widths, no implicit padding.
+ *
+ * Configuration is double-buffered: every table that a generation replaces
+ * carries the side (0 or 1) in its key, readers use side = generation & 1, a
+ * writer fills the other side, then stores the new generation. One 32-bit
+ * store is the whole commit.
+ */
+#ifndef _UAPI_LINUX_DMSC_BPF_H
+#define _UAPI_LINUX_DMSC_BPF_H
+
+#include <linux/types.h>
+#include <linux/dmsc.h>
+
+#define DMSC_PIN_DIR		"/sys/fs/bpf/dmsc"
+
+#define DMSC_MAX_INSTANCES	4096	/* local instances, each side */
+#define DMSC_MAX_ENDPOINTS	65536	/* each side */
+#define DMSC_MAX_GROUPS		65536	/* each side */
+#define DMSC_MAX_PATHS		4096	/* each side */
+#define DMSC_MAX_PEERS		16384	/* each side */
+#define DMSC_MAX_FLOWS		65536	/* each side */
+
+#define DMSC_SID_UNKNOWN	0U
+#define DMSC_SID_ANY		0U	/* in a group key: whoever has no entry of its own */
+#define DMSC_PATH_NONE		0U	/* leave it to routing */
+
+/* IPv4 addresses are stored as ::ffff:a.b.c.d. Network byte order. */
+struct dmsc_addr {
+	__u8 b[16];
+};
+
+/* Map dmsc_ctl: array, one entry. */
+struct dmsc_ctl {
+	__u32 abi;		/* DMSC_ABI of the writer */
+	__u32 generation;	/* 0: nothing was ever programmed */
+	__u32 flags;		/* DMSC_CTL_* */
+	__u32 reserved;
+};
+
+#define DMSC_CTL_STEER		(1U << 0)	/* redirect to the chosen path */
+#define DMSC_CTL_DSCP		(1U << 1)	/* write the class's DSCP */
+
+/*
+ * Map dmsc_profile: array, one entry a side. How a class travels between
+ * hosts. dscp[c] is 0..63; class_of[d] is the class a received DSCP stands
+ * for, or 0xff for none.
+ */
+struct dmsc_profile {
+	__u8 dscp[DMSC_NR_CLASSES];
+	__u8 class_of[64];
+};
+
+/* Map dmsc_instances: hash. Who a process is: by its cgroup v2 id. */
+struct dmsc_instance_key {
+	__u64 cgroup_id;
+	__u32 side;
+	__u32 reserved;
+};
+
+struct dmsc_instance {
+	__u32 sid;
+	__u32 mic;
+	__u8  class_default;	/* for a socket whose peer says nothing */
+	__u8  class_mask;	/* classes it may use, bit n = class n */
+	__u16 reserved;
+	__u16 slot[DMSC_NR_CLASSES];	/* its queue in each class, 0 none */
+};
+
+/*
+ * Map dmsc_endpoints: hash. Where instances listen, local and remote ones: a
+ * port stands for an instance and the class of what is said to it.
+ */
+struct dmsc_endpoint_key {
+	struct dmsc_addr addr;
+	__be16 port;
+	__u8  proto;		/* IPPROTO_TCP, IPPROTO_UDP */
+	__u8  side;
+};
+
+struct dmsc_endpoint {
+	__u32 sid;
+	__u32 mic;
+	__u8  class;
+	__u8  reserved[3];
+};
+
+/*
+ * Map dmsc_groups: hash. The path of a flow group. Looked up with both SIDs,
+ * then with dst_sid = DMSC_SID_ANY, then dmsc_peers by address and class.
+ */
+struct dmsc_group_key {
+	__u32 src_sid;
+	__u32 dst_sid;
+	__u8  class;
+	__u8  side;
+	__u16 reserved;
+};
+
+struct dmsc_group {
+	__u32 path;		/* index into dmsc_paths, DMSC_PATH_NONE */
+};
+
+/* Map dmsc_peers: hash. The path towards a host's address in one class. */
+struct dmsc_peer_key {
+	struct dmsc_addr addr;
+	__u8  class;
+	__u8  side;
+	__u16 reserved;
+};
+
+struct dmsc_peer {
+	__u32 path;
+};
+
+/* Map dmsc_paths: array of 2 * DMSC_MAX_PATHS; index side * DMSC_MAX_PATHS + path. */
+struct dmsc_path {
+	__u32 ifindex;
+	__u8  family;		/* AF_INET, AF_INET6: of the next hop */
+	__u8  flags;		/* DMSC_PATH_F_* */
+	__u16 reserved;
+	struct dmsc_addr nexthop;
+};
+
+#define DMSC_PATH_F_UP		(1U << 0)	/* usable; otherwise left to routing */
+#define DMSC_PATH_F_ROUTED	(1U << 1)	/* routing on this interface reaches the
+						 * same next hop: nothing to do for a
+						 * packet that is there already
+						 */
+
+/*
+ * Map dmsc_flows: hash. Packets that no local socket sent (forwarded,
+ * containers). Looked up with the five-tuple, then with sport = 0.
+ */
+struct dmsc_flow_key {
+	struct dmsc_addr saddr;
+	struct dmsc_addr daddr;
+	__be16 sport;
+	__be16 dport;
+	__u8  proto;
+	__u8  side;
+	__u16 reserved;
+};
+
+struct dmsc_flow {
+	__u32 sid;
+	__u32 path;
+	__u16 slot;
+	__u8  class;
+	__u8  reserved;
+};
+
+/* Map dmsc_sockets: socket storage; what the hooks stamped on a socket. */
+struct dmsc_stamp {
+	__u32 generation;	/* the tables it was resolved with */
+	__u32 sid;		/* local instance */
+	__u32 peer_sid;		/* remote instance, 0 unknown */
+	__u32 path;		/* in the generation's side */
+	__u16 slot;
+	__u8  class;
+	__u8  flags;		/* DMSC_STAMP_F_* */
+	__u32 ifindex;		/* the path in use until the next idle gap, */
+	struct dmsc_addr nexthop;	/* kept so that a move waits for one */
+};
+
+#define DMSC_STAMP_F_PASSIVE	(1U << 0)	/* accepted here */
+#define DMSC_STAMP_F_STEERED	(1U << 1)	/* ifindex and nexthop are valid */
+
+/* Map dmsc_stats: per-CPU hash, and dmsc_class_stats: per-CPU array by class. */
+struct dmsc_stats_key {
+	__u32 sid;		/* 0: traffic of nobody */
+	__u8  class;
+	__u8  dir;		/* DMSC_DIR_* */
+	__u16 reserved;
+};
+
+#define DMSC_DIR_TX		0
+#define DMSC_DIR_RX		1
+
+struct dmsc_stats {
+	__u64 packets;
+	__u64 bytes;		/* as on the wire, skb->wire_len where known */
+	__u64 steered;		/* sent on another interface or next hop than routing's */
+	__u64 moved;		/* live flows moved to another path */
+};
+
+/* Map dmsc_class_stats: index dir * DMSC_NR_CLASSES + class. */
+
+#define DMSC_ASSERT_SIZE(type, size) \
+	_Static_assert(sizeof(type) == (size), #type " must have " #size " bytes")
+
+DMSC_ASSERT_SIZE(struct dmsc_addr, 16);
+DMSC_ASSERT_SIZE(struct dmsc_ctl, 16);
+DMSC_ASSERT_SIZE(struct dmsc_profile, 72);
+DMSC_ASSERT_SIZE(struct dmsc_instance_key, 16);
+DMSC_ASSERT_SIZE(struct dmsc_instance, 28);
+DMSC_ASSERT_SIZE(struct dmsc_endpoint_key, 20);
+DMSC_ASSERT_SIZE(struct dmsc_endpoint, 12);
+DMSC_ASSERT_SIZE(struct dmsc_group_key, 12);
+DMSC_ASSERT_SIZE(struct dmsc_group, 4);
+DMSC_ASSERT_SIZE(struct dmsc_peer_key, 20);
+DMSC_ASSERT_SIZE(struct dmsc_peer, 4);
+DMSC_ASSERT_SIZE(struct dmsc_path, 24);
+DMSC_ASSERT_SIZE(struct dmsc_flow_key, 40);
+DMSC_ASSERT_SIZE(struct dmsc_flow, 12);
+DMSC_ASSERT_SIZE(struct dmsc_stamp, 40);
+DMSC_ASSERT_SIZE(struct dmsc_stats_key, 8);
+DMSC_ASSERT_SIZE(struct dmsc_stats, 32);
+
+#endif /* _UAPI_LINUX_DMSC_BPF_H */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The BPF data plane of one host: load, pin, attach, program one generation,
+ * read the counters, take it away. The only code that calls libbpf.
+ */
+#ifndef DMSC_LIB_DATAPLANE_H
+#define DMSC_LIB_DATAPLANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/dmsc_bpf.h>
+
+#include "lib/error.h"
+
+struct dataplane;
+
+struct dataplane_config {
+	const char *pin_dir;		/* on a bpffs; default DMSC_PIN_DIR */
+	const char *cgroup;		/* directory whose processes are ours */
+};
+
+/* A generation, as whole tables; keys carry side 0, the loader sets it. */
+struct dataplane_tables {
+	uint32_t flags;			/* DMSC_CTL_* */
+	struct dmsc_profile profile;
+	const struct dmsc_instance_key *instance_keys;
+	const struct dmsc_instance *instances;
+	size_t nr_instances;
+	const struct dmsc_endpoint_key *endpoint_keys;
+	const struct dmsc_endpoint *endpoints;
+	size_t nr_endpoints;
+	const struct dmsc_group_key *group_keys;
+	const struct dmsc_group *groups;
+	size_t nr_groups;
+	const struct dmsc_peer_key *peer_keys;
+	const struct dmsc_peer *peers;
+	size_t nr_peers;
+	const struct dmsc_flow_key *flow_keys;
+	const struct dmsc_flow *flows;
+	size_t nr_flows;
+	const struct dmsc_path *paths;	/* paths[0] is unused (DMSC_PATH_NONE) */
+	size_t nr_paths;
+};
+
+/**
+ * dataplane_open - load the programs, or take up the pinned ones
+ *
+ * Idempotent: a second open (a daemon started again) reuses the pinned maps
+ * with their contents and replaces the programs; traffic goes on. Fails with
+ * -EPROTO when what is pinned has another DMSC_ABI.
+ */
+int dataplane_open(struct dataplane **dp, const struct dataplane_config *cfg,
+		   struct dmsc_error *err);
+
+/** dataplane_attach - tc egress and ingress on an interface (tcx, else clsact) */
+int dataplane_attach(struct dataplane *dp, const char *ifname, struct dmsc_error *err);
+
+/**
+ * dataplane_program - make @t the generation in force
+ *
+ * Sizes are checked and the other side is filled completely before the one
+ * store that flips; on any error the old generation stays in force.
+ * Returns the new generation (> 0) or a negative errno.
+ */
+int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t,
+		      struct dmsc_error *err);
+
+/** dataplane_set_path - change flags of one path of the generation in force (link down, up) */
+int dataplane_set_path(struct dataplane *dp, uint32_t path, uint8_t flags,
+		       struct dmsc_error *err);
+
+int dataplane_ctl(struct dataplane *dp, struct dmsc_ctl *ctl);
+
+struct dataplane_counter {
+	struct dmsc_stats_key key;
+	struct dmsc_stats sum;		/* over all CPUs */
+};
+
+/** dataplane_counters - all counters; *out is to be freed by the caller */
+int dataplane_counters(struct dataplane *dp, struct dataplane_counter **out, size_t *n,
+		       struct dmsc_error *err);
+
+/** dataplane_close - forget; programs, maps and links stay pinned and at work */
+void dataplane_close(struct dataplane *dp);
+
+/** dataplane_flush - detach and unpin everything under the pin directory */
+int dataplane_flush(const struct dataplane_config *cfg, struct dmsc_error *err);
+
+/** dataplane_method - "tcx" or "clsact": how programs are attached here */
+const char *dataplane_method(const struct dataplane *dp);
+
+#endif /* DMSC_LIB_DATAPLANE_H */

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# DMSC on Linux. `make help` lists what there is to make.
+#
+# Everything that is built lies in build/. Sources are found by wildcard, so a
+# new file needs no change here:
+#   user/lib/*.c, user/planner/*.c, kmod/core/*.c   libraries
+#   user/PROGRAM/*.c                                one program a directory
+#   bpf/*.bpf.c                                     linked into one object
+#   selftests/{unit,bpf,netns,kmod}/*.c             one test or helper a file
+
+include version.mk
+
+# clang's version is in its package's name, so ask for the one that is there.
+CLANG	?= $(firstword $(shell command -v clang-19 clang-18 clang-17 clang-16 clang-15 clang-14 clang) clang-19)
+BPFTOOL	?= $(firstword $(shell command -v bpftool) $(wildcard /usr/sbin/bpftool) bpftool)
+INSTALL	?= install
+PREFIX	?= /usr
+SYSCONFDIR ?= /etc
+KERNELS	?= 6.1 6.12 7.3
+
+B := build
+CFLAGS	?= -O2 -g
+ALL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \
+	-DDMSC_VERSION=\"$(DMSC_VERSION)\" -I. -Iinclude/uapi -Iuser -I$(B) -MMD -MP
+BPF_CFLAGS = -O2 -g -mcpu=v3 -Wall -Wextra -Werror -Iinclude/uapi -Ibpf \
+	-idirafter /usr/include/$(shell gcc -dumpmachine) -MMD -MP
+LIBS	= -lbpf -lelf -lz -lmnl -lyaml -ljansson -lsqlite3 -lsystemd -lm
+
+ifeq ($(V),1)
+Q :=
+say := @:
+else
+Q := @
+say := @printf '  %-7s %s\n'
+MAKEFLAGS += --no-print-directory
+endif
+
+objs = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1))))
+
+PROGRAMS := dmscd dmscctl emulator
+program_dirs := $(foreach p,$(PROGRAMS),$(if $(wildcard user/$(p)/*.c),$(p)))
+programs := $(addprefix $(B)/user/,$(program_dirs))
+libs := $(B)/libplanner.a $(B)/libdmsc.a
+bpf_objs := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(sort $(wildcard bpf/*.bpf.c)))
+skel := $(if $(bpf_objs),$(B)/bpf/dmsc.skel.h)
+
+tests = $(patsubst %.c,$(B)/%,$(wildcard selftests/$(1)/*.c))
+unit_tests := $(call tests,unit)
+other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod)
+
+.PHONY: all tests kmod check lint run install dkms clean help deps
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(B)/tools.ok $(programs) $(if $(bpf_objs),$(B)/bpf/dmsc.bpf.o) kmod-here
+
+# A missing tool or library is named with its package before a compiler trips over it.
+$(B)/tools.ok: .ci/deps
+	$(Q).ci/deps --check
+	$(Q)mkdir -p $(B) && touch $@
+
+tests: all $(unit_tests) $(other_tests)
+
+$(B)/%.o: %.c | $(B)/tools.ok
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(B)/%.bpf.o: %.bpf.c | $(B)/tools.ok
+	$(say) BPF $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) -target bpf $(BPF_CFLAGS) -MT $@ -MF $(@:.o=.d) -c -o $@ $<
+
+$(B)/bpf/dmsc.bpf.o: $(bpf_objs)
+	$(say) BPFLINK $@
+	$(Q)$(BPFTOOL) gen object $@ $^
+
+$(B)/bpf/dmsc.skel.h: $(B)/bpf/dmsc.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name dmsc > $@
+
+$(B)/libdmsc.a: $(call objs,user/lib/*.c)
+$(B)/libplanner.a: $(call objs,user/planner/*.c)
+$(B)/libcore.a: $(call objs,kmod/core/*.c)
+$(B)/lib%.a:
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# The loader and the tests of the BPF programs include the skeleton.
+$(call objs,user/lib/*.c) $(call objs,selftests/bpf/*.c): | $(skel)
+
+define program
+$(B)/user/$(1): $(call objs,user/$(1)/*.c) $(libs)
+	$$(say) LD $$@
+	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
+endef
+$(foreach p,$(program_dirs),$(eval $(call program,$(p))))
+
+$(unit_tests): %: %.o $(libs) $(B)/libcore.a $(filter-out $(B)/user/emulator/main.o,$(call objs,user/emulator/*.c))
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(other_tests): %: %.o $(libs)
+	$(say) LD $@
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# The module for the running kernel, or for KVER=; `make check` builds it for
+# every kernel of KERNELS inside the guests' root.
+KVER ?= $(shell uname -r)
+KDIR ?= /lib/modules/$(KVER)/build
+.PHONY: kmod-here
+kmod-here:
+ifneq ($(wildcard $(KDIR)/Makefile),)
+	$(Q)$(MAKE) kmod
+else
+	$(say) SKIP "sch_dmsc.ko: no headers at $(KDIR) (package linux-headers-$(KVER); or KDIR=)"
+endif
+
+kmod:
+	$(say) KMOD $(KDIR)
+	$(Q)mkdir -p $(B)/kmod/here
+	$(Q)cp -a --parents Kbuild version.mk kmod include/uapi $(B)/kmod/here
+	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/$(B)/kmod/here modules
+
+check:
+	$(Q)selftests/check.sh $(KERNELS)
+
+lint:
+	$(Q)selftests/lint/lint.sh
+
+KERNEL	   ?= 6.12
+JOB	   ?= examples/gpt13b.yaml
+TOPOLOGY   ?= examples/cluster4.yaml
+ITERATIONS ?= 5
+WORKLOAD   ?=
+run:
+	$(Q)KERNEL='$(KERNEL)' JOB='$(JOB)' TOPOLOGY='$(TOPOLOGY)' WORKLOAD='$(WORKLOAD)' \
+		ITERATIONS='$(ITERATIONS)' RUN_OPTIONS='$(RUN_OPTIONS)' selftests/vm/mainjob.sh
+
+deps:
+	$(Q).ci/deps --install
+
+srcdir := $(PREFIX)/src/dmsc-$(DMSC_VERSION)
+install: all
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/linux \
+		$(DESTDIR)$(SYSCONFDIR)/dmsc $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/dmsc/examples
+	$(INSTALL) -m 755 $(B)/user/dmscd $(B)/user/dmscctl $(DESTDIR)$(PREFIX)/sbin/
+	$(INSTALL) -m 755 $(B)/user/emulator $(DESTDIR)$(PREFIX)/bin/dmsc-emulate
+	$(INSTALL) -m 644 include/uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux/
+	$(INSTALL) -m 644 examples/*.yaml $(DESTDIR)$(PREFIX)/share/dmsc/examples/
+	$(INSTALL) -m 644 user/dmscd/dmscd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	$(INSTALL) -m 644 user/completion/dmscctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
+	for page in doc/man/*.[1578]; do \
+		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
+	done
+	for f in Kbuild version.mk $$(find kmod include/uapi -name '*.[ch]'); do \
+		$(INSTALL) -D -m 644 $$f $(DESTDIR)$(srcdir)/$$f || exit 1; \
+	done
+	sed 's/@VERSION@/$(DMSC_VERSION)/' dkms.conf > $(DESTDIR)$(srcdir)/dkms.conf
+
+# DKMS builds the module again for every kernel that is installed later.
+dkms: install
+	@command -v dkms >/dev/null || { echo "dkms: not found (package dkms)" >&2; exit 1; }
+	dkms status -m dmsc -v $(DMSC_VERSION) | grep -q . || dkms add -m dmsc -v $(DMSC_VERSION)
+	dkms install -m dmsc -v $(DMSC_VERSION) --force
+
+clean:
+	rm -rf $(B)
+
+help:
+	@echo 'make            programs, BPF object; the module where kernel headers are'
+	@echo 'make check      every test, on Debian kernels $(KERNELS) in virtual machines'
+	@echo 'make run        the main job: an emulated cluster, before and after'
+	@echo '                KERNEL=$(KERNEL) JOB=FILE TOPOLOGY=FILE WORKLOAD=AICB-FILE ITERATIONS=$(ITERATIONS)'
+	@echo 'make lint       checkpatch, sparse, clang-format, shellcheck'
+	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make dkms: module through DKMS'
+	@echo 'make deps       install the Debian packages that are missing'
+	@echo 'make clean'
+	@echo 'V=1 shows commands. DMSC_CACHE=DIR holds what is downloaded (default ~/.cache/dmsc).'
+
+-include $(shell [ -d $(B) ] && find $(B) -name '*.d' -not -path '$(B)/kmod/*' 2>/dev/null)

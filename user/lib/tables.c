@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "lib/tables.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A wish of one flow for a path under one key; reduce() settles them. */
+struct choice {
+	uint8_t key[sizeof(struct dmsc_peer_key)];
+	uint32_t rank;			/* 0: sends; 1: answers */
+	uint32_t path;
+	uint64_t bytes;
+};
+
+struct choices {
+	struct choice *c;
+	size_t n, cap;
+};
+
+struct build {
+	const struct tables_input *in;
+	struct tables *out;
+	struct dmsc_error *err;
+	struct choices groups, any, peers;
+};
+
+static bool addr_is_v4(const struct dmsc_addr *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return !memcmp(a->b, mapped, sizeof(mapped));
+}
+
+uint32_t tables_host(const struct plan *p, const char *name)
+{
+	for (uint32_t i = 0; i < p->nr_hosts; i++)
+		if (!strcmp(p->hosts[i].name, name))
+			return i;
+	return MODEL_NONE;
+}
+
+bool tables_link_of(const struct plan *p, uint32_t host, uint32_t link)
+{
+	return link < p->topo.nr_links && p->topo.links[link].a == p->hosts[host].node;
+}
+
+static int choices_add(struct choices *cs, const void *key, size_t len, uint32_t rank,
+		       uint32_t path, uint64_t bytes)
+{
+	struct choice *c;
+
+	if (cs->n == cs->cap) {
+		size_t cap = cs->cap ? 2 * cs->cap : 64;
+
+		c = reallocarray(cs->c, cap, sizeof(*c));
+		if (!c)
+			return -ENOMEM;
+		cs->c = c;
+		cs->cap = cap;
+	}
+	c = &cs->c[cs->n++];
+	memset(c, 0, sizeof(*c));
+	memcpy(c->key, key, len);
+	c->rank = rank;
+	c->path = path;
+	c->bytes = bytes;
+	return 0;
+}
+
+static int choice_cmp(const void *a, const void *b)
+{
+	const struct choice *x = a, *y = b;
+	int d = memcmp(x->key, y->key, sizeof(x->key));
+
+	if (d)
+		return d;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->path < y->path ? -1 : x->path > y->path;
+}
+
+/*
+ * One choice a key: the path of most bytes among those of the lowest rank; the
+ * lower path on a tie. With @unanimous, keys that name several paths go.
+ */
+static void choices_reduce(struct choices *cs, bool unanimous)
+{
+	size_t out = 0;
+
+	if (!cs->n)
+		return;
+	qsort(cs->c, cs->n, sizeof(*cs->c), choice_cmp);
+	for (size_t i = 0, next; i < cs->n; i = next) {
+		struct choice best = cs->c[i];
+		uint64_t sum = 0;
+		uint32_t nr_paths = 0;
+
+		best.bytes = 0;
+		for (next = i; next < cs->n; next++) {
+			const struct choice *c = &cs->c[next];
+
+			if (memcmp(c->key, best.key, sizeof(best.key)))
+				break;
+			if (c->rank != best.rank)
+				continue;
+			if (next == i || c->path != cs->c[next - 1].path) {
+				sum = 0;
+				nr_paths++;
+			}
+			sum = sum + c->bytes < sum ? UINT64_MAX : sum + c->bytes;
+			if (sum > best.bytes) {
+				best.bytes = sum;
+				best.path = c->path;
+			}
+		}
+		if (!unanimous || nr_paths == 1)
+			cs->c[out++] = best;
+	}
+	cs->n = out;
+}
+
+/* The row for (dst_host, link), made when there is none. */
+static int path_row(struct build *b, uint32_t dst_host, uint32_t link, uint32_t plan_path,
+		    uint32_t *row)
+{
+	const struct plan *p = b->in->plan;
+	const struct topo_link *l = &p->topo.links[link];
+	struct tables *out = b->out;
+	struct dmsc_path *path;
+
+	for (uint32_t i = 1; i < out->t.nr_paths; i++) {
+		if (out->about[i].dst_host == dst_host && out->about[i].link == link) {
+			*row = i;
+			return 0;
+		}
+	}
+	if (out->t.nr_paths >= DMSC_MAX_PATHS)
+		return dmsc_fail(b->err, -EINVAL,
+				 "plan: paths: host %s needs more than %u, expected at most that many",
+				 p->hosts[b->in->host].name, DMSC_MAX_PATHS - 1);
+	if (!b->in->ifindexes[link])
+		return dmsc_fail(b->err, -EINVAL,
+				 "plan: paths: one leaves %s by %s, which is not an interface to use here",
+				 p->hosts[b->in->host].name, l->if_a);
+	*row = out->t.nr_paths++;
+	out->about[*row] = (struct tables_path){
+		.dst_host = dst_host, .link = link, .plan_path = plan_path,
+	};
+	path = &out->paths[*row];
+	path->ifindex = b->in->ifindexes[link];
+	path->family = addr_is_v4(&l->addr_b) ? AF_INET : AF_INET6;
+	path->nexthop = l->addr_b;
+	return 0;
+}
+
+/* The host's link by which most of a path's traffic reaches its destination. */
+static uint32_t arrival_link(const struct plan *p, const struct plan_path *path)
+{
+	uint32_t node = p->hosts[path->dst_host].node, best = MODEL_NONE;
+	double share = -1;
+
+	for (uint32_t i = 0; i < path->nr_edges; i++) {
+		uint32_t edge = path->edges[i];
+
+		if (edge % 2 && edge / 2 < p->topo.nr_links &&
+		    p->topo.links[edge / 2].a == node && path->share[i] > share) {
+			share = path->share[i];
+			best = edge / 2;
+		}
+	}
+	return best;
+}
+
+static int build_paths_of_plan(struct build *b)
+{
+	const struct plan *p = b->in->plan;
+	uint32_t row;
+	int ret;
+
+	for (uint32_t i = 0; i < p->nr_paths; i++) {
+		const struct plan_path *path = &p->paths[i];
+
+		if (path->src_host != b->in->host)
+			continue;
+		if (!tables_link_of(p, b->in->host, path->link))
+			return dmsc_fail(b->err, -EINVAL,
+					 "plan: paths[%u].link: %u is not a link of %s, expected one",
+					 i, path->link, p->hosts[b->in->host].name);
+		ret = path_row(b, path->dst_host, path->link, i, &row);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int add_group(struct build *b, const struct plan_instance *local,
+		     const struct plan_instance *remote, uint8_t class, uint32_t rank,
+		     uint32_t row, uint64_t bytes)
+{
+	const struct plan *p = b->in->plan;
+	struct dmsc_group_key gk = {
+		.src_sid = local->sid, .dst_sid = remote->sid, .class = class,
+	};
+	struct dmsc_peer_key pk = {
+		.addr = p->topo.nodes[p->hosts[remote->host].node].addr, .class = class,
+	};
+	int ret;
+
+	/* A flow of no bytes still has connections: give it a voice. */
+	bytes = bytes ? bytes : 1;
+	ret = choices_add(&b->groups, &gk, sizeof(gk), rank, row, bytes);
+	if (!ret)
+		ret = choices_add(&b->peers, &pk, sizeof(pk), rank, row, bytes);
+	/*
+	 * Who accepted a connection does not know its peer's SID: answers decide
+	 * about the path for "any", what it sends itself only if it never answers.
+	 */
+	gk.dst_sid = DMSC_SID_ANY;
+	if (!ret)
+		ret = choices_add(&b->any, &gk, sizeof(gk), !rank, row, bytes);
+	return ret ? dmsc_fail(b->err, ret, "no memory for the tables") : 0;
+}
+
+static int build_flows(struct build *b)
+{
+	const struct plan *p = b->in->plan;
+	uint32_t host = b->in->host, row, link;
+	int ret;
+
+	for (uint32_t i = 0; i < p->nr_flows; i++) {
+		const struct plan_flow *f = &p->flows[i];
+		const struct plan_instance *src = &p->instances[f->src];
+		const struct plan_instance *dst = &p->instances[f->dst];
+		const struct plan_path *path;
+
+		if (f->path == MODEL_NONE || (src->host != host && dst->host != host) ||
+		    src->host == dst->host)
+			continue;
+		path = &p->paths[f->path];
+		if (path->src_host != src->host || path->dst_host != dst->host)
+			return dmsc_fail(b->err, -EINVAL,
+					 "plan: flows[%u].path: path %u joins other hosts, expected one from %s to %s",
+					 i, f->path, p->hosts[src->host].name,
+					 p->hosts[dst->host].name);
+		if (src->host == host) {
+			ret = path_row(b, dst->host, path->link, f->path, &row);
+			if (!ret)
+				ret = add_group(b, src, dst, f->class, 0, row, f->bytes);
+		} else {
+			link = arrival_link(p, path);
+			if (link == MODEL_NONE)
+				return dmsc_fail(b->err, -EINVAL,
+						 "plan: paths[%u].edges: none ends at %s, expected one",
+						 f->path, p->hosts[host].name);
+			ret = path_row(b, src->host, link, MODEL_NONE, &row);
+			if (!ret)
+				ret = add_group(b, dst, src, f->class, 1, row, f->bytes);
+		}
+		if (ret)
+			return ret;
+	}
+	choices_reduce(&b->groups, false);
+	choices_reduce(&b->any, true);
+	choices_reduce(&b->peers, false);
+	return 0;
+}
+
+static int emit_choices(struct build *b)
+{
+	size_t nr_groups = b->groups.n + b->any.n, nr_peers = b->peers.n;
+	struct dataplane_tables *t = &b->out->t;
+	struct dmsc_group_key *gk;
+	struct dmsc_peer_key *pk;
+	struct dmsc_group *g;
+	struct dmsc_peer *pv;
+
+	if (nr_groups > DMSC_MAX_GROUPS)
+		return dmsc_fail(b->err, -EINVAL,
+				 "plan: flows: %zu groups on this host, expected at most %u",
+				 nr_groups, DMSC_MAX_GROUPS);
+	if (nr_peers > DMSC_MAX_PEERS)
+		return dmsc_fail(b->err, -EINVAL,
+				 "plan: flows: %zu pairs of peer and class, expected at most %u",
+				 nr_peers, DMSC_MAX_PEERS);
+	gk = calloc(nr_groups + 1, sizeof(*gk));
+	g = calloc(nr_groups + 1, sizeof(*g));
+	t->group_keys = gk;
+	t->groups = g;
+	pk = calloc(nr_peers + 1, sizeof(*pk));
+	pv = calloc(nr_peers + 1, sizeof(*pv));
+	t->peer_keys = pk;
+	t->peers = pv;
+	if (!gk || !g || !pk || !pv)
+		return dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
+	for (size_t i = 0; i < nr_groups; i++) {
+		const struct choice *c = i < b->groups.n ? &b->groups.c[i] :
+					 &b->any.c[i - b->groups.n];
+
+		memcpy(&gk[i], c->key, sizeof(gk[i]));
+		g[i].path = c->path;
+	}
+	for (size_t i = 0; i < nr_peers; i++) {
+		memcpy(&pk[i], b->peers.c[i].key, sizeof(pk[i]));
+		pv[i].path = b->peers.c[i].path;
+	}
+	t->nr_groups = nr_groups;
+	t->nr_peers = nr_peers;
+	return 0;
+}
+
+static int u64_cmp(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Two local instances in one cgroup could not be told apart. */
+static int check_cgroup_ids(struct build *b, const struct dmsc_instance_key *keys, size_t n)
+{
+	uint64_t *ids = calloc(n + 1, sizeof(*ids));
+	int ret = 0;
+
+	if (!ids)
+		return dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
+	for (size_t i = 0; i < n; i++)
+		ids[i] = keys[i].cgroup_id;
+	qsort(ids, n, sizeof(*ids), u64_cmp);
+	for (size_t i = 1; i < n && !ret; i++)
+		if (ids[i] == ids[i - 1])
+			ret = dmsc_fail(b->err, -EINVAL,
+					"plan: instances: two share one cgroup on %s, expected one each",
+					b->in->plan->hosts[b->in->host].name);
+	free(ids);
+	return ret;
+}
+
+static int build_instances(struct build *b)
+{
+	const struct plan *p = b->in->plan;
+	struct dataplane_tables *t = &b->out->t;
+	struct dmsc_instance_key *keys;
+	struct dmsc_instance *vals;
+	size_t n = 0, nq = 0, i = 0;
+
+	for (uint32_t k = 0; k < p->nr_instances; k++) {
+		if (p->instances[k].host != b->in->host)
+			continue;
+		n++;
+		for (unsigned int c = 0; c < DMSC_NR_CLASSES; c++)
+			nq += p->instances[k].slot[c] != 0;
+	}
+	if (n > DMSC_MAX_INSTANCES)
+		return dmsc_fail(b->err, -EINVAL,
+				 "plan: instances: %zu on host %s, expected at most %u",
+				 n, p->hosts[b->in->host].name, DMSC_MAX_INSTANCES);
+	keys = calloc(n + 1, sizeof(*keys));
+	vals = calloc(n + 1, sizeof(*vals));
+	t->instance_keys = keys;
+	t->instances = vals;
+	b->out->queues = calloc(nq + 1, sizeof(*b->out->queues));
+	if (!keys || !vals || !b->out->queues)
+		return dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
+	for (uint32_t k = 0; k < p->nr_instances; k++) {
+		const struct plan_instance *in = &p->instances[k];
+
+		if (in->host != b->in->host)
+			continue;
+		keys[i].cgroup_id = b->in->cgroup_ids[k];
+		vals[i].sid = in->sid;
+		vals[i].mic = in->mic;
+		vals[i].class_default = in->class_default;
+		vals[i].class_mask = in->class_mask;
+		for (unsigned int c = 0; c < DMSC_NR_CLASSES; c++) {
+			struct queue_queue *q;
+
+			if (in->slot[c] >= DMSC_NR_SLOTS)
+				return dmsc_fail(b->err, -EINVAL,
+						 "plan: instances[%u].slot[%u]: %u, expected below %u",
+						 k, c, in->slot[c], DMSC_NR_SLOTS);
+			vals[i].slot[c] = in->slot[c];
+			if (!in->slot[c])
+				continue;
+			q = &b->out->queues[b->out->nr_queues++];
+			q->slot = in->slot[c];
+			q->class = c;
+			q->weight = DMSC_WEIGHT_DEFAULT;
+			q->sid = in->sid;
+		}
+		i++;
+	}
+	t->nr_instances = n;
+	return check_cgroup_ids(b, keys, n);
+}
+
+static int queue_cmp(const void *a, const void *b)
+{
+	const struct queue_queue *x = a, *y = b;
+
+	return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+/* A slot is one queue with one class: the qdisc finds it by the slot alone. */
+static int build_queues(struct build *b)
+{
+	struct tables *out = b->out;
+
+	qsort(out->queues, out->nr_queues, sizeof(*out->queues), queue_cmp);
+	for (size_t i = 1; i < out->nr_queues; i++)
+		if (out->queues[i].slot == out->queues[i - 1].slot)
+			return dmsc_fail(b->err, -EINVAL,
+					 "plan: instances: SIDs %u and %u both have slot %u, expected a slot for each SID and class",
+					 out->queues[i - 1].sid, out->queues[i].sid,
+					 out->queues[i].slot);
+	return 0;
+}
+
+struct endpoint_row {
+	struct dmsc_endpoint_key key;
+	struct dmsc_endpoint val;
+	uint32_t instance;
+};
+
+static int endpoint_cmp(const void *a, const void *b)
+{
+	const struct endpoint_row *x = a, *y = b;
+
+	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+static int build_endpoints(struct build *b)
+{
+	const struct plan *p = b->in->plan;
+	struct dataplane_tables *t = &b->out->t;
+	struct dmsc_endpoint_key *keys;
+	struct dmsc_endpoint *vals;
+	struct endpoint_row *rows;
+	size_t n = 0, i = 0;
+
+	for (uint32_t k = 0; k < p->nr_instances; k++)
+		for (unsigned int c = 0; c < DMSC_NR_CLASSES; c++)
+			n += p->instances[k].port[c] != 0;
+	if (n > DMSC_MAX_ENDPOINTS)
+		return dmsc_fail(b->err, -EINVAL,
+				 "plan: instances: %zu ports in all, expected at most %u",
+				 n, DMSC_MAX_ENDPOINTS);
+	rows = calloc(n + 1, sizeof(*rows));
+	keys = calloc(n + 1, sizeof(*keys));
+	vals = calloc(n + 1, sizeof(*vals));
+	t->endpoint_keys = keys;
+	t->endpoints = vals;
+	if (!rows || !keys || !vals) {
+		free(rows);
+		return dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
+	}
+	for (uint32_t k = 0; k < p->nr_instances; k++) {
+		const struct plan_instance *in = &p->instances[k];
+
+		for (unsigned int c = 0; c < DMSC_NR_CLASSES; c++) {
+			if (!in->port[c])
+				continue;
+			rows[i].key.addr = p->topo.nodes[p->hosts[in->host].node].addr;
+			rows[i].key.port = htons(in->port[c]);
+			rows[i].key.proto = IPPROTO_TCP;
+			rows[i].val.sid = in->sid;
+			rows[i].val.mic = in->mic;
+			rows[i].val.class = c;
+			rows[i].instance = k;
+			i++;
+		}
+	}
+	qsort(rows, n, sizeof(*rows), endpoint_cmp);
+	for (i = 0; i < n; i++) {
+		if (i && !endpoint_cmp(&rows[i], &rows[i - 1])) {
+			int ret = dmsc_fail(b->err, -EINVAL,
+					    "plan: instances[%u].port: %u is also a port of instances[%u] on the same host, expected one of its own",
+					    rows[i].instance, ntohs(rows[i].key.port),
+					    rows[i - 1].instance);
+
+			free(rows);
+			return ret;
+		}
+		keys[i] = rows[i].key;
+		vals[i] = rows[i].val;
+	}
+	free(rows);
+	t->nr_endpoints = n;
+	return 0;
+}
+
+int tables_build(const struct tables_input *in, struct tables *out, struct dmsc_error *err)
+{
+	struct build b = { .in = in, .out = out, .err = err };
+	int ret;
+
+	memset(out, 0, sizeof(*out));
+	if (in->host >= in->plan->nr_hosts)
+		return dmsc_fail(err, -EINVAL, "plan: hosts: no host %u", in->host);
+	out->t.flags = in->flags;
+	profile_tables(in->profile, &out->t.profile);
+	out->paths = calloc(DMSC_MAX_PATHS, sizeof(*out->paths));
+	out->about = calloc(DMSC_MAX_PATHS, sizeof(*out->about));
+	if (!out->paths || !out->about) {
+		ret = dmsc_fail(err, -ENOMEM, "no memory for the tables");
+		goto out;
+	}
+	out->t.paths = out->paths;
+	out->t.nr_paths = 1;
+	ret = build_instances(&b);
+	if (!ret)
+		ret = build_queues(&b);
+	if (!ret)
+		ret = build_endpoints(&b);
+	if (!ret)
+		ret = build_paths_of_plan(&b);
+	if (!ret)
+		ret = build_flows(&b);
+	if (!ret)
+		ret = emit_choices(&b);
+out:
+	free(b.groups.c);
+	free(b.any.c);
+	free(b.peers.c);
+	if (ret)
+		tables_free(out);
+	return ret;
+}
+
+void tables_free(struct tables *t)
+{
+	free((void *)t->t.instance_keys);
+	free((void *)t->t.instances);
+	free((void *)t->t.endpoint_keys);
+	free((void *)t->t.endpoints);
+	free((void *)t->t.group_keys);
+	free((void *)t->t.groups);
+	free((void *)t->t.peer_keys);
+	free((void *)t->t.peers);
+	free((void *)t->t.flow_keys);
+	free((void *)t->t.flows);
+	free(t->paths);
+	free(t->about);
+	free(t->queues);
+	memset(t, 0, sizeof(*t));
+}
+
+struct blob {
+	uint8_t *data;			/* NULL: only measure */
+	size_t len;
+};
+
+static void blob_put(struct blob *b, const void *rows, size_t n, size_t size)
+{
+	uint64_t count = n;
+
+	if (b->data)
+		memcpy(b->data + b->len, &count, sizeof(count));
+	b->len += sizeof(count);
+	if (b->data && n)
+		memcpy(b->data + b->len, rows, n * size);
+	b->len += n * size;
+}
+
+static void blob_fill(struct blob *b, const struct tables *t, const struct dmsc_path *paths)
+{
+	const struct dataplane_tables *d = &t->t;
+
+	blob_put(b, &d->flags, 1, sizeof(d->flags));
+	blob_put(b, &d->profile, 1, sizeof(d->profile));
+	blob_put(b, d->instance_keys, d->nr_instances, sizeof(*d->instance_keys));
+	blob_put(b, d->instances, d->nr_instances, sizeof(*d->instances));
+	blob_put(b, d->endpoint_keys, d->nr_endpoints, sizeof(*d->endpoint_keys));
+	blob_put(b, d->endpoints, d->nr_endpoints, sizeof(*d->endpoints));
+	blob_put(b, d->group_keys, d->nr_groups, sizeof(*d->group_keys));
+	blob_put(b, d->groups, d->nr_groups, sizeof(*d->groups));
+	blob_put(b, d->peer_keys, d->nr_peers, sizeof(*d->peer_keys));
+	blob_put(b, d->peers, d->nr_peers, sizeof(*d->peers));
+	blob_put(b, d->flow_keys, d->nr_flows, sizeof(*d->flow_keys));
+	blob_put(b, d->flows, d->nr_flows, sizeof(*d->flows));
+	blob_put(b, paths, d->nr_paths, sizeof(*paths));
+}
+
+void *tables_blob(const struct tables *t, size_t *len)
+{
+	struct dmsc_path *paths = calloc(t->t.nr_paths + 1, sizeof(*paths));
+	struct blob b = { 0 };
+
+	if (!paths)
+		return NULL;
+	for (size_t i = 0; i < t->t.nr_paths; i++) {
+		paths[i] = t->paths[i];
+		paths[i].flags = 0;
+	}
+	blob_fill(&b, t, paths);
+	b.data = malloc(b.len);
+	if (b.data) {
+		b.len = 0;
+		blob_fill(&b, t, paths);
+		*len = b.len;
+	}
+	free(paths);
+	return b.data;
+}

@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# kbuild.sh KERNEL [SOURCE-DIR NAME]: builds sch_dmsc.ko (or NAME.ko out of
+# another folder) for a kernel of the guests' root, inside that root, whose gcc
+# and binutils fit all kernels. Warnings are errors. Leaves
+#   build/kmod/KERNEL/NAME.ko
+#   build/kmod/KERNEL/depmod/   modprobe's tables with sch_dmsc in them
+# Built again only when a source, the recipe of the root or the kernel changed.
+#
+# KBUILD_OPTIONS is passed on to make ("C=2 ..." for sparse); what is built then
+# is a check and not kept.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+[ $# = 1 ] || [ $# = 3 ] || die "usage: kbuild.sh KERNEL [SOURCE-DIR NAME]"
+series=$1
+dir=${2:-$TOP}
+name=${3:-sch_dmsc}
+known_kernel "$series"
+need_root "$0" "$@"
+"$(dirname "$0")/root.sh" "$series"
+use_root
+version=$(kernel_version "$series")
+out=$TOP/build/kmod/$series
+options=(W=1 KCFLAGS=-Werror)
+read -ra more <<< "${KBUILD_OPTIONS:-}"
+
+cd "$dir"
+if [ "$dir" = "$TOP" ]; then
+	mapfile -t files < <(find Kbuild version.mk kmod include/uapi -type f -name '[!.]*' | sort)
+else
+	mapfile -t files < <(find . -type f -name '[!.]*' | sort)
+fi
+state=$({ echo "$version ${options[*]}"; cat "$ROOT/.recipe" "$0"; sha256sum "${files[@]}"; } | sha256sum)
+if [ ${#more[@]} = 0 ] && [ -e "$out/$name.ko" ] && [ "$(cat "$out/$name.state" 2> /dev/null)" = "$state" ]; then
+	exit 0
+fi
+
+# A folder of its own, so that a file which is gone is gone from the build too.
+work=$(mktemp -d "$DMSC_CACHE/kbuild.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+cp --parents -t "$work" "${files[@]}"
+cd "$TOP"
+mkdir -p "$out"
+
+# in_root COMMAND...: with $work as /src; the mount is gone with the command
+in_root() {
+	unshare --mount bash -c 'mount --bind "$1" "$2/src" && mount --bind "$1" "$2/usr/lib/modules/$3/updates" &&
+		exec chroot "$2" "${@:4}"' in_root "$work" "$ROOT" "$version" "$@"
+}
+
+[ "${V:-}" = 1 ] || options+=(-s)
+log=$out/$name.log
+[ ${#more[@]} = 0 ] || log=$out/$name-check.log
+status=0
+in_root make -j2 -C "/lib/modules/$version/build" M=/src "${options[@]}" "${more[@]}" modules \
+	> "$log" 2>&1 || status=$?
+[ "${V:-}" != 1 ] || cat "$log"
+if [ $status != 0 ]; then
+	sed 's|/src/||g' "$log" >&2
+	die "building $name.ko for $version failed"
+fi
+# modpost and sparse warn without failing.
+if grep -i 'warning' "$log" | grep -v 'Skipping BTF generation' >&2; then
+	die "building $name.ko for $version: warnings, see $log"
+fi
+[ ${#more[@]} = 0 ] || exit 0
+if [ "$dir" = "$TOP" ]; then
+	in_root depmod --outdir /src/depmod "$version"
+	rm -rf "$out/depmod"
+	cp -a "$work/depmod" "$out/"
+fi
+cp "$work/$name.ko" "$out/$name.ko"
+echo "$state" > "$out/$name.state"
+give_back "$TOP/build"

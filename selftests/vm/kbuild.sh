@@ -23,7 +23,8 @@ need_root "$0" "$@"
 use_root
 version=$(kernel_version "$series")
 out=$TOP/build/kmod/$series
-options=(W=1 KCFLAGS=-Werror)
+# Debian's headers name the compiler that built the kernel; 6.1's is not in the root.
+options=(CC=gcc W=1 KCFLAGS=-Werror)
 read -ra more <<< "${KBUILD_OPTIONS:-}"
 
 cd "$dir"
@@ -32,7 +33,7 @@ if [ "$dir" = "$TOP" ]; then
 else
 	mapfile -t files < <(find . -type f -name '[!.]*' | sort)
 fi
-state=$({ echo "$version ${options[*]}"; cat "$ROOT/.recipe" "$0"; sha256sum "${files[@]}"; } | sha256sum)
+state=$({ echo "$version ${options[*]}"; cat "$ROOT/.recipe" "$TOP/selftests/vm/kbuild.sh"; sha256sum "${files[@]}"; } | sha256sum)
 if [ ${#more[@]} = 0 ] && [ -e "$out/$name.ko" ] && [ "$(cat "$out/$name.state" 2> /dev/null)" = "$state" ]; then
 	exit 0
 fi
@@ -48,7 +49,7 @@ mkdir -p "$out"
 # in_root COMMAND...: with $work as /src; the mount is gone with the command
 in_root() {
 	unshare --mount bash -c 'mount --bind "$1" "$2/src" && mount --bind "$1" "$2/usr/lib/modules/$3/updates" &&
-		exec chroot "$2" "${@:4}"' in_root "$work" "$ROOT" "$version" "$@"
+		mount -t proc none "$2/proc" && exec chroot "$2" "${@:4}"' in_root "$work" "$ROOT" "$version" "$@"
 }
 
 [ "${V:-}" = 1 ] || options+=(-s)
@@ -59,7 +60,7 @@ in_root make -j2 -C "/lib/modules/$version/build" M=/src "${options[@]}" "${more
 	> "$log" 2>&1 || status=$?
 [ "${V:-}" != 1 ] || cat "$log"
 if [ $status != 0 ]; then
-	sed 's|/src/||g' "$log" >&2
+	sed -E 's#(^|[ (])/src/#\1#g' "$log" >&2
 	die "building $name.ko for $version failed"
 fi
 # modpost and sparse warn without failing.

@@ -113,7 +113,7 @@ kvm) accel=(-accel kvm -cpu host) ;;
 *) accel=(-accel tcg,thread=multi -cpu max,la57=off) ;;
 esac
 # A loaded machine may stop a guest for a while: its watchdogs are patient.
-append+=' rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tsc=nowatchdog mitigations=off'
+append+=' rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tsc=reliable mitigations=off'
 
 mkfifo "$work/stdout"
 cat "$work/stdout" &

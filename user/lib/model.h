@@ -76,6 +76,7 @@ struct job_bulk {			/* what competes with the iteration */
 	char from[MODEL_NAME_LEN], to[MODEL_NAME_LEN];	/* host names, or "*": every GPU host */
 	uint64_t bytes;			/* of one transfer; repeated while the job runs */
 	uint32_t streams;		/* parallel connections */
+	uint32_t line;			/* in the file, for messages */
 };
 
 struct job {
@@ -85,7 +86,9 @@ struct job {
 	double gpu_flops;		/* effective, per GPU, for compute times */
 	struct job_bulk *bulk;
 	uint32_t nr_bulk;
-	uint32_t first_sid;		/* 0: chosen */
+	uint32_t first_sid;		/* SIDs and MIC ids are handed out from here on */
+	char file[256];			/* where it was read, for messages */
+	uint32_t line_parallel;
 };
 
 /* ---- workload: one iteration's collectives of an AICB file, lib/aicb.c ---- */
@@ -210,6 +213,8 @@ struct plan {
 	uint32_t nr_deps;
 	double *edge_load;		/* bytes per iteration on each directed edge */
 	uint64_t critical_path;		/* ns, with the network at its stated rates */
+	char **notes;			/* what a reader of the plan should know */
+	uint32_t nr_notes;
 };
 
 void topology_free(struct topology *t);

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The cluster: hosts, switches and the links between them. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/spec.h"
+#include "lib/yaml.h"
+
+#define MAX_NODES	8192
+#define MAX_LINKS	65536
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+struct raw_topology {
+	char name[MODEL_NAME_LEN];
+	yaml_node_t *hosts, *switches, *links;
+};
+
+struct raw_node {
+	char name[MODEL_NAME_LEN];
+	char tier[8];
+	char address[48];
+	uint64_t gpus;
+};
+
+struct raw_link {
+	char a[96], b[96], subnet[64];
+	uint64_t rate;
+};
+
+static const struct yaml_field topology_fields[] = {
+	{ "name", YAML_NAME, offsetof(struct raw_topology, name), true, 0, 0 },
+	{ "hosts", YAML_SUBTREE, offsetof(struct raw_topology, hosts), true, 0, 0 },
+	{ "switches", YAML_SUBTREE, offsetof(struct raw_topology, switches), false, 0, 0 },
+	{ "links", YAML_SUBTREE, offsetof(struct raw_topology, links), true, 0, 0 },
+};
+
+static const struct yaml_field host_fields[] = {
+	{ "name", YAML_NAME, offsetof(struct raw_node, name), true, 0, 0 },
+	{ "gpus", YAML_U64, offsetof(struct raw_node, gpus), true, 0, 64 },
+	{ "address", YAML_TEXT, offsetof(struct raw_node, address), true, 0, 48 },
+};
+
+static const struct yaml_field switch_fields[] = {
+	{ "name", YAML_NAME, offsetof(struct raw_node, name), true, 0, 0 },
+	{ "tier", YAML_TEXT, offsetof(struct raw_node, tier), true, 0, 8 },
+	{ "address", YAML_TEXT, offsetof(struct raw_node, address), true, 0, 48 },
+};
+
+static const struct yaml_field link_fields[] = {
+	{ "a", YAML_TEXT, offsetof(struct raw_link, a), true, 0, 96 },
+	{ "b", YAML_TEXT, offsetof(struct raw_link, b), true, 0, 96 },
+	{ "subnet", YAML_TEXT, offsetof(struct raw_link, subnet), true, 0, 64 },
+	{ "rate", YAML_RATE, offsetof(struct raw_link, rate), true, 1000000, 10000000000000ULL },
+};
+
+static void map_v4(struct dmsc_addr *addr, uint32_t host_order)
+{
+	uint32_t v4 = htonl(host_order);
+
+	memset(addr, 0, sizeof(*addr));
+	addr->b[10] = 0xff;
+	addr->b[11] = 0xff;
+	memcpy(addr->b + 12, &v4, 4);
+}
+
+static bool parse_v4(const char *text, uint32_t *host_order)
+{
+	struct in_addr in;
+
+	if (inet_pton(AF_INET, text, &in) != 1)
+		return false;
+	*host_order = ntohl(in.s_addr);
+	/* Unicast only: no 0/8, loopback, multicast or reserved addresses. */
+	return *host_order >> 24 != 0 && *host_order >> 24 != 127 && *host_order >> 28 < 14;
+}
+
+static int add_node(struct yaml_file *f, struct topology *t, yaml_node_t *node, bool host, size_t i)
+{
+	struct topo_node *n = &t->nodes[t->nr_nodes];
+	struct raw_node raw = { 0 };
+	char where[64];
+	uint32_t v4, k;
+	int ret;
+
+	snprintf(where, sizeof(where), "%s[%zu]", host ? "hosts" : "switches", i);
+	ret = host ? yaml_mapping(f, node, where, host_fields, ARRAY_SIZE(host_fields), &raw) :
+		     yaml_mapping(f, node, where, switch_fields, ARRAY_SIZE(switch_fields), &raw);
+	if (ret)
+		return ret;
+	strcpy(n->name, raw.name);
+	n->line = yaml_line(node);
+	n->gpus = raw.gpus;
+	if (strchr(raw.name, '*'))
+		return yaml_fail(f, n->line, "%s.name: '%s', expected no '*'", where, raw.name);
+	if (host)
+		n->kind = NODE_HOST;
+	else if (!strcmp(raw.tier, "leaf"))
+		n->kind = NODE_LEAF;
+	else if (!strcmp(raw.tier, "spine"))
+		n->kind = NODE_SPINE;
+	else
+		return yaml_fail(f, n->line, "%s.tier: '%s', expected leaf or spine", where, raw.tier);
+	if (!parse_v4(raw.address, &v4))
+		return yaml_fail(f, n->line, "%s.address: '%s', expected a unicast IPv4 address", where,
+				 raw.address);
+	map_v4(&n->addr, v4);
+	for (k = 0; k < t->nr_nodes; k++) {
+		if (!strcmp(t->nodes[k].name, n->name))
+			return yaml_fail(f, n->line, "%s.name: '%s' is also on line %u", where, n->name,
+					 t->nodes[k].line);
+		if (!memcmp(&t->nodes[k].addr, &n->addr, sizeof(n->addr)))
+			return yaml_fail(f, n->line, "%s.address: %s is also on line %u", where, raw.address,
+					 t->nodes[k].line);
+	}
+	t->nr_nodes++;
+	return 0;
+}
+
+/* "host0:rail0": a node and its interface. */
+static int parse_end(struct yaml_file *f, const struct topology *t, const char *where, uint32_t line,
+		     char *text, uint32_t *node, char ifname[16])
+{
+	char *colon = strchr(text, ':');
+	uint32_t i;
+
+	if (!colon || colon == text || !colon[1] || strlen(colon + 1) > 15 ||
+	    strpbrk(colon + 1, "/: %\t"))
+		return yaml_fail(f, line, "%s: '%s', expected NODE:INTERFACE (15 characters at most)",
+				 where, text);
+	*colon = '\0';
+	strcpy(ifname, colon + 1);
+	for (i = 0; i < t->nr_nodes; i++) {
+		if (!strcmp(t->nodes[i].name, text)) {
+			*node = i;
+			return 0;
+		}
+	}
+	return yaml_fail(f, line, "%s: there is no node '%s'", where, text);
+}
+
+static bool end_taken(const struct topo_link *l, uint32_t node, const char *ifname)
+{
+	return (l->a == node && !strcmp(l->if_a, ifname)) || (l->b == node && !strcmp(l->if_b, ifname));
+}
+
+static int add_link(struct yaml_file *f, struct topology *t, yaml_node_t *node, size_t i)
+{
+	struct topo_link *l = &t->links[t->nr_links], *k;
+	struct raw_link raw = { 0 };
+	char where[64], field[80], *slash;
+	uint32_t v4;
+	int ret;
+
+	snprintf(where, sizeof(where), "links[%zu]", i);
+	ret = yaml_mapping(f, node, where, link_fields, ARRAY_SIZE(link_fields), &raw);
+	if (ret)
+		return ret;
+	l->line = yaml_line(node);
+	l->rate = raw.rate;
+	snprintf(field, sizeof(field), "%s.a", where);
+	ret = parse_end(f, t, field, l->line, raw.a, &l->a, l->if_a);
+	if (ret)
+		return ret;
+	snprintf(field, sizeof(field), "%s.b", where);
+	ret = parse_end(f, t, field, l->line, raw.b, &l->b, l->if_b);
+	if (ret)
+		return ret;
+	if (l->a == l->b)
+		return yaml_fail(f, l->line, "%s: both ends are at '%s'", where, raw.a);
+	if (t->nodes[l->b].kind == NODE_HOST)
+		return yaml_fail(f, l->line, "%s.b: '%s' is a host, expected a switch (hosts stand at a)",
+				 where, raw.b);
+	slash = strchr(raw.subnet, '/');
+	if (slash)
+		*slash = '\0';
+	if (!slash || strcmp(slash + 1, "31") || !parse_v4(raw.subnet, &v4) || v4 & 1)
+		return yaml_fail(f, l->line, "%s.subnet: '%s%s%s', expected a subnet such as 10.0.0.0/31",
+				 where, raw.subnet, slash ? "/" : "", slash ? slash + 1 : "");
+	map_v4(&l->addr_a, v4);
+	map_v4(&l->addr_b, v4 | 1);
+	for (k = t->links; k < l; k++) {
+		if (!memcmp(&k->addr_a, &l->addr_a, sizeof(l->addr_a)))
+			return yaml_fail(f, l->line, "%s.subnet: also on line %u", where, k->line);
+		if (end_taken(k, l->a, l->if_a) || end_taken(k, l->b, l->if_b))
+			return yaml_fail(f, l->line, "%s: an interface of it is also on line %u", where,
+					 k->line);
+	}
+	t->nr_links++;
+	return 0;
+}
+
+static int check_hosts(struct yaml_file *f, const struct topology *t)
+{
+	uint32_t n, l, links;
+
+	for (n = 0; n < t->nr_nodes; n++) {
+		links = 0;
+		for (l = 0; l < t->nr_links; l++)
+			links += t->links[l].a == n || t->links[l].b == n;
+		if (!links)
+			return yaml_fail(f, t->nodes[n].line, "links: none leads to '%s'", t->nodes[n].name);
+	}
+	return 0;
+}
+
+static int read_all(struct yaml_file *f, struct topology *t)
+{
+	struct raw_topology raw = { 0 };
+	size_t hosts, switches = 0, links, i;
+	int ret;
+
+	ret = yaml_mapping(f, yaml_root(f), "", topology_fields, ARRAY_SIZE(topology_fields), &raw);
+	if (!ret)
+		ret = yaml_sequence(f, raw.hosts, "hosts", MAX_NODES, &hosts);
+	if (!ret && raw.switches)
+		ret = yaml_sequence(f, raw.switches, "switches", MAX_NODES, &switches);
+	if (!ret)
+		ret = yaml_sequence(f, raw.links, "links", MAX_LINKS, &links);
+	if (ret)
+		return ret;
+	if (!hosts)
+		return yaml_fail(f, yaml_line(raw.hosts), "hosts: none, expected at least one");
+	strcpy(t->name, raw.name);
+	t->nodes = calloc(hosts + switches, sizeof(*t->nodes));
+	t->links = calloc(links + 1, sizeof(*t->links));
+	if (!t->nodes || !t->links)
+		return dmsc_fail(f->err, -ENOMEM, "out of memory");
+	for (i = 0; i < hosts && !ret; i++)
+		ret = add_node(f, t, yaml_item(f, raw.hosts, i), true, i);
+	for (i = 0; i < switches && !ret; i++)
+		ret = add_node(f, t, yaml_item(f, raw.switches, i), false, i);
+	for (i = 0; i < links && !ret; i++)
+		ret = add_link(f, t, yaml_item(f, raw.links, i), i);
+	return ret ? ret : check_hosts(f, t);
+}
+
+int topology_read(const char *file, struct topology *out, struct dmsc_error *err)
+{
+	struct topology t = { 0 };
+	struct yaml_file f;
+	int ret;
+
+	ret = yaml_open(&f, file, err);
+	if (ret)
+		return ret;
+	ret = read_all(&f, &t);
+	yaml_close(&f);
+	if (ret)
+		topology_free(&t);
+	else
+		*out = t;
+	return ret;
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#include "lib/model.h"
+#include "lib/yaml.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+int yaml_fail(struct yaml_file *f, uint32_t line, const char *fmt, ...)
+{
+	char text[400];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return dmsc_fail(f->err, -EINVAL, "%s:%u: %s", f->name, line, text);
+}
+
+int yaml_open(struct yaml_file *f, const char *file, struct dmsc_error *err)
+{
+	yaml_parser_t parser;
+	struct stat st;
+	FILE *in;
+	int ret = 0;
+
+	memset(f, 0, sizeof(*f));
+	f->name = file;
+	f->err = err;
+	in = fopen(file, "re");
+	if (!in)
+		return dmsc_fail(err, -errno, "%s: %s", file, strerror(errno));
+	if (fstat(fileno(in), &st) < 0 || S_ISDIR(st.st_mode)) {
+		fclose(in);
+		return dmsc_fail(err, -EISDIR, "%s: is not a file", file);
+	}
+	if (st.st_size > (off_t)YAML_FILE_MAX) {
+		fclose(in);
+		return dmsc_fail(err, -EINVAL, "%s:1: file: %lld bytes, expected at most %u", file,
+				 (long long)st.st_size, YAML_FILE_MAX);
+	}
+	yaml_parser_initialize(&parser);
+	yaml_parser_set_input_file(&parser, in);
+	if (!yaml_parser_load(&parser, &f->doc)) {
+		ret = yaml_fail(f, parser.problem_mark.line + 1, "YAML: %s%s%s",
+				parser.problem ? parser.problem : "cannot be read",
+				parser.context ? ", " : "", parser.context ? parser.context : "");
+	} else if (!yaml_document_get_root_node(&f->doc)) {
+		ret = yaml_fail(f, 1, "file: empty, expected a mapping");
+		yaml_document_delete(&f->doc);
+	}
+	yaml_parser_delete(&parser);
+	fclose(in);
+	return ret;
+}
+
+void yaml_close(struct yaml_file *f)
+{
+	yaml_document_delete(&f->doc);
+}
+
+yaml_node_t *yaml_root(struct yaml_file *f)
+{
+	return yaml_document_get_root_node(&f->doc);
+}
+
+uint32_t yaml_line(const yaml_node_t *node)
+{
+	return node->start_mark.line + 1;
+}
+
+/* ---- scalars ---- */
+
+struct unit {
+	const char *name;
+	double factor;
+};
+
+static bool with_unit(const char *text, const struct unit *units, size_t n, double *out)
+{
+	char *end;
+	size_t i;
+
+	if (!isdigit((unsigned char)text[0]) && text[0] != '.')
+		return false;
+	errno = 0;
+	*out = strtod(text, &end);
+	if (errno || !isfinite(*out))
+		return false;
+	for (i = 0; i < n; i++) {
+		if (!strcasecmp(end, units[i].name)) {
+			*out *= units[i].factor;
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool to_u64(double v, uint64_t *out)
+{
+	if (!(v >= 0 && v < 18e18))
+		return false;
+	*out = (uint64_t)(v + 0.5);
+	return true;
+}
+
+bool rate_parse(const char *text, uint64_t *out)
+{
+	static const struct unit units[] = {
+		{ "bit", 1 }, { "kbit", 1e3 }, { "mbit", 1e6 }, { "gbit", 1e9 }, { "tbit", 1e12 },
+	};
+	double v;
+
+	return with_unit(text, units, ARRAY_SIZE(units), &v) && to_u64(v, out);
+}
+
+bool size_parse(const char *text, uint64_t *out)
+{
+	static const struct unit units[] = {
+		{ "", 1 }, { "B", 1 }, { "kB", 1e3 }, { "MB", 1e6 }, { "GB", 1e9 }, { "TB", 1e12 },
+		{ "PB", 1e15 }, { "KiB", 1024.0 }, { "MiB", 1048576.0 }, { "GiB", 1073741824.0 },
+		{ "TiB", 1099511627776.0 },
+	};
+	double v;
+
+	return with_unit(text, units, ARRAY_SIZE(units), &v) && to_u64(v, out);
+}
+
+static bool number_parse(const char *text, double *out)
+{
+	static const struct unit units[] = {
+		{ "", 1 }, { "k", 1e3 }, { "M", 1e6 }, { "G", 1e9 }, { "T", 1e12 }, { "P", 1e15 },
+	};
+
+	return with_unit(text, units, ARRAY_SIZE(units), out);
+}
+
+static bool integer_parse(const char *text, uint64_t *out)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return !errno && !*end;
+}
+
+static bool is_name(const char *s)
+{
+	if (!*s || strlen(s) >= MODEL_NAME_LEN)
+		return false;
+	for (; *s; s++) {
+		if (!isalnum((unsigned char)*s) && !strchr("._-*", *s))
+			return false;
+	}
+	return true;
+}
+
+static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
+		       const struct yaml_field *field, void *member)
+{
+	static const char *const expected[] = {
+		[YAML_NAME] = "a name of letters, digits, '.', '_', '-'",
+		[YAML_TEXT] = "a text",
+		[YAML_U64] = "a whole number",
+		[YAML_U32] = "a whole number",
+		[YAML_SIZE] = "a size such as 4096, 16KiB, 1GB",
+		[YAML_RATE] = "a rate such as 400Gbit",
+		[YAML_NUMBER] = "a number such as 150T",
+		[YAML_BOOL] = "true or false",
+	};
+	uint32_t line = yaml_line(node);
+	uint64_t v = 0;
+	const char *s;
+	double d;
+	bool ok;
+
+	if (node->type != YAML_SCALAR_NODE)
+		return yaml_fail(f, line, "%s: a %s, expected %s", name,
+				 node->type == YAML_MAPPING_NODE ? "mapping" : "sequence",
+				 expected[field->type]);
+	s = (const char *)node->data.scalar.value;
+	switch (field->type) {
+	case YAML_NAME:
+		ok = is_name(s);
+		if (ok)
+			strcpy(member, s);
+		break;
+	case YAML_TEXT:
+		ok = *s && strlen(s) == node->data.scalar.length && strlen(s) < field->max;
+		if (ok)
+			strcpy(member, s);
+		break;
+	case YAML_NUMBER:
+		ok = number_parse(s, &d);
+		if (ok && (d < (double)field->min || d > (double)field->max))
+			return yaml_fail(f, line, "%s: %.60s, expected %llu to %llu", name, s,
+					 (unsigned long long)field->min,
+					 (unsigned long long)field->max);
+		if (ok)
+			*(double *)member = d;
+		break;
+	case YAML_BOOL:
+		ok = !strcmp(s, "true") || !strcmp(s, "false");
+		*(bool *)member = !strcmp(s, "true");
+		break;
+	default:
+		if (field->type == YAML_SIZE)
+			ok = size_parse(s, &v);
+		else if (field->type == YAML_RATE)
+			ok = rate_parse(s, &v);
+		else
+			ok = integer_parse(s, &v);
+		if (ok && (v < field->min || v > field->max))
+			return yaml_fail(f, line, "%s: %.60s, expected %llu to %llu", name, s,
+					 (unsigned long long)field->min,
+					 (unsigned long long)field->max);
+		if (field->type == YAML_U32)
+			*(uint32_t *)member = v;
+		else
+			*(uint64_t *)member = v;
+		break;
+	}
+	if (!ok)
+		return yaml_fail(f, line, "%s: '%.60s', expected %s", name, s, expected[field->type]);
+	return 0;
+}
+
+int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
+		 const struct yaml_field *fields, size_t nr_fields, void *base)
+{
+	char name[160];
+	yaml_node_pair_t *pair;
+	yaml_node_t *key, *value;
+	uint64_t seen = 0;
+	size_t i;
+	int ret;
+
+	if (node->type != YAML_MAPPING_NODE)
+		return yaml_fail(f, yaml_line(node), "%s: a %s, expected a mapping", *where ? where : "file",
+				 node->type == YAML_SCALAR_NODE ? "value" : "sequence");
+	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+		key = yaml_document_get_node(&f->doc, pair->key);
+		value = yaml_document_get_node(&f->doc, pair->value);
+		if (key->type != YAML_SCALAR_NODE)
+			return yaml_fail(f, yaml_line(key), "%s: a key that is no word", where);
+		snprintf(name, sizeof(name), "%s%s%.60s", where, *where ? "." : "",
+			 (const char *)key->data.scalar.value);
+		for (i = 0; i < nr_fields; i++) {
+			if (!strcmp(fields[i].key, (const char *)key->data.scalar.value))
+				break;
+		}
+		if (i == nr_fields)
+			return yaml_fail(f, yaml_line(key), "%s: unknown key", name);
+		if (seen & (1ULL << i))
+			return yaml_fail(f, yaml_line(key), "%s: given twice", name);
+		seen |= 1ULL << i;
+		if (fields[i].type == YAML_SUBTREE) {
+			*(yaml_node_t **)((char *)base + fields[i].offset) = value;
+			continue;
+		}
+		ret = read_scalar(f, value, name, &fields[i], (char *)base + fields[i].offset);
+		if (ret)
+			return ret;
+	}
+	for (i = 0; i < nr_fields; i++) {
+		if (fields[i].required && !(seen & (1ULL << i)))
+			return yaml_fail(f, yaml_line(node), "%s%s%s: missing", where, *where ? "." : "",
+					 fields[i].key);
+	}
+	return 0;
+}
+
+int yaml_sequence(struct yaml_file *f, yaml_node_t *node, const char *where, size_t max, size_t *n)
+{
+	if (node->type != YAML_SEQUENCE_NODE)
+		return yaml_fail(f, yaml_line(node), "%s: no sequence, expected '- ...' items", where);
+	*n = node->data.sequence.items.top - node->data.sequence.items.start;
+	if (*n > max)
+		return yaml_fail(f, yaml_line(node), "%s: %zu items, expected at most %zu", where, *n, max);
+	return 0;
+}
+
+yaml_node_t *yaml_item(struct yaml_file *f, yaml_node_t *node, size_t i)
+{
+	return yaml_document_get_node(&f->doc, node->data.sequence.items.start[i]);
+}

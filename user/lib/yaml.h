@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * YAML files against a description of their fields, on libyaml's document API:
+ * its marks give every message a line. All functions answer the first mistake
+ * with "file:line: field: what, expected what" and -EINVAL.
+ */
+#ifndef DMSC_LIB_YAML_H
+#define DMSC_LIB_YAML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <yaml.h>
+
+#include "lib/error.h"
+
+#define YAML_FILE_MAX	(4U << 20)	/* bytes */
+
+struct yaml_file {
+	const char *name;
+	yaml_document_t doc;
+	struct dmsc_error *err;
+};
+
+enum yaml_type {
+	YAML_NAME,	/* char[64]: letters, digits, ._-* */
+	YAML_TEXT,	/* char[max], any printable text */
+	YAML_U64,	/* uint64_t in min..max */
+	YAML_U32,	/* uint32_t in min..max */
+	YAML_SIZE,	/* uint64_t, bytes: 4096, 16KiB, 1GB */
+	YAML_RATE,	/* uint64_t, bit/s: 400Gbit, 10mbit */
+	YAML_NUMBER,	/* double in min..max, with k, M, G, T, P */
+	YAML_BOOL,	/* bool */
+	YAML_SUBTREE,	/* yaml_node_t *: a mapping or sequence for the caller */
+};
+
+struct yaml_field {
+	const char *key;
+	enum yaml_type type;
+	size_t offset;			/* of the member in the struct */
+	bool required;
+	uint64_t min, max;
+};
+
+/* -errno when the file cannot be read or is no YAML; else to be closed. */
+int yaml_open(struct yaml_file *f, const char *file, struct dmsc_error *err);
+void yaml_close(struct yaml_file *f);
+yaml_node_t *yaml_root(struct yaml_file *f);
+
+/* Every key of mapping @node must be one of @fields; sets members of @base. */
+int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
+		 const struct yaml_field *fields, size_t nr_fields, void *base);
+
+/* -EINVAL unless @node is a sequence of at most @max items. */
+int yaml_sequence(struct yaml_file *f, yaml_node_t *node, const char *where, size_t max, size_t *n);
+yaml_node_t *yaml_item(struct yaml_file *f, yaml_node_t *node, size_t i);
+uint32_t yaml_line(const yaml_node_t *node);
+
+int yaml_fail(struct yaml_file *f, uint32_t line, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* "400Gbit" and the like; false: no rate. */
+bool rate_parse(const char *text, uint64_t *bit_per_second);
+bool size_parse(const char *text, uint64_t *bytes);
+
+#endif /* DMSC_LIB_YAML_H */

@@ -54,6 +54,7 @@ in_root() {
 
 [ "${V:-}" = 1 ] || options+=(-s)
 log=$out/$name.log
+[ ${#more[@]} != 0 ] || rm -f "$out/$name.ko" "$out/$name.state"
 [ ${#more[@]} = 0 ] || log=$out/$name-check.log
 status=0
 in_root make -j2 -C "/lib/modules/$version/build" M=/src "${options[@]}" "${more[@]}" modules \

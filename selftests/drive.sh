@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# drive.sh native|guest: runs the tests of this machine one after another and
+# prints what they print, framed for tap.sh:
+#   #>> begin NAME / the test's own TAP / #>> end NAME EXIT-STATUS
+# Tests run in the top folder of the work tree, without input, as root where
+# they need it, and are killed after DMSC_TEST_TIMEOUT seconds.
+#
+# A test is a source file, so that a binary whose source is gone is not run:
+#   selftests/{unit,bpf,netns,kmod}/test_*.c    build/selftests/... is run
+#   selftests/{netns,kmod,vm}/test_*.sh
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+export CMOCKA_MESSAGE_OUTPUT=TAP
+export PATH=$PATH:/usr/sbin:/sbin
+limit=${DMSC_TEST_TIMEOUT:-600}
+
+run() { # NAME COMMAND...
+	local name=$1 status
+	shift
+	echo "#>> begin $name"
+	timeout -k 10 "$limit" "$@" < /dev/null 2>&1
+	status=$?
+	# The test may have ended in the middle of a line.
+	printf '\n#>> end %s %s\n' "$name" "$status"
+}
+
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo --preserve-env=CMOCKA_MESSAGE_OUTPUT)
+
+# tests DIR [COMMAND...]: every test of selftests/DIR, after COMMAND
+tests() {
+	local dir=$1 source name
+	shift
+	for source in "selftests/$dir"/test_*.c; do
+		[ -e "$source" ] || continue
+		name=${source#selftests/}
+		run "${name%.c}" "$@" "build/${source%.c}"
+	done
+	for source in "selftests/$dir"/test_*.sh; do
+		[ -e "$source" ] || continue
+		name=${source#selftests/}
+		run "${name%.sh}" "$@" "./$source"
+	done
+}
+
+case ${1:-} in
+native)
+	run test_tap selftests/test_tap.sh
+	run vm/test_splat selftests/vm/test_splat.sh
+	tests unit
+	tests bpf "${as_root[@]}"
+	tests netns "${as_root[@]}"
+	run lint selftests/lint/lint.sh
+	;;
+guest)
+	tests kmod
+	tests bpf
+	tests netns
+	[ ! -e selftests/vm/emulate.sh ] || run vm/emulate selftests/vm/emulate.sh
+	;;
+*)
+	echo "usage: drive.sh native|guest" >&2
+	exit 2
+	;;
+esac

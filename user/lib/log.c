@@ -13,7 +13,7 @@
 
 static const char *log_ident = "dmsc";
 static int log_level = LOG_INFO;
-static bool log_journal;
+static bool log_journal, log_syslog;
 
 /* $JOURNAL_STREAM names the device and inode of the journal's stream; whoever redirected
  * stderr elsewhere wants the lines there.
@@ -36,6 +36,12 @@ void log_open(const char *ident, int level)
 	log_journal = stderr_is_journal();
 }
 
+void log_background(void)
+{
+	openlog(log_ident, LOG_PID, LOG_DAEMON);
+	log_syslog = true;
+}
+
 void log_msg(int level, const char *fmt, ...)
 {
 	static const char *const names[] = {
@@ -55,6 +61,8 @@ void log_msg(int level, const char *fmt, ...)
 	if (log_journal)
 		sd_journal_send("MESSAGE=%s", line, "PRIORITY=%i", level,
 				"SYSLOG_IDENTIFIER=%s", log_ident, NULL);
+	else if (log_syslog)
+		syslog(level, "%s", line);
 	else
 		fprintf(stderr, "%s: %s: %s\n", log_ident, names[level & 7], line);
 }

@@ -15,6 +15,9 @@
  */
 void log_open(const char *ident, int level);
 
+/** log_background - from now on to syslog, unless the journal reads our stderr */
+void log_background(void);
+
 void log_msg(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_err(...)	log_msg(LOG_ERR, __VA_ARGS__)

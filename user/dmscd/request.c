@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "dmscd/request.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dmscd/apply.h"
+#include "dmscd/control.h"
+#include "dmscd/daemon.h"
+#include "dmscd/datapath.h"
+#include "dmscd/queuectl.h"
+#include "dmscd/watch.h"
+#include "lib/log.h"
+#include "lib/neigh.h"
+
+struct call {
+	struct daemon *d;
+	uint64_t client;
+	json_t *req;
+	json_t **answer;
+	struct dmsc_error *err;
+};
+
+/* A string that must be there. NULL: it is not, and err says so. */
+static const char *want_string(struct call *c, const char *key)
+{
+	const char *s = json_string_value(json_object_get(c->req, key));
+
+	if (!s)
+		dmsc_fail(c->err, -EINVAL, "request: %s: missing, expected a string", key);
+	return s;
+}
+
+/* A number from 0 to @max, if it is there. */
+static int get_u32(struct call *c, const char *key, uint32_t max, uint32_t *out)
+{
+	const json_t *v = json_object_get(c->req, key);
+
+	if (!v)
+		return 0;
+	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > max)
+		return dmsc_fail(c->err, -EINVAL,
+				 "request: %s: expected a whole number from 0 to %u", key, max);
+	*out = json_integer_value(v);
+	return 1;
+}
+
+static int do_version(struct call *c)
+{
+	*c->answer = json_pack("{s:s, s:i}", "version", DMSC_VERSION, "abi", DMSC_ABI);
+	return 0;
+}
+
+static int do_status(struct call *c)
+{
+	*c->answer = status_json(c->d);
+	return 0;
+}
+
+static int do_apply(struct call *c)
+{
+	const json_t *plan = json_object_get(c->req, "plan");
+	const json_t *check = json_object_get(c->req, "check");
+
+	if (!json_is_string(plan))
+		return dmsc_fail(c->err, -EINVAL,
+				 "request: plan: missing, expected a plan as a string of JSON");
+	if (check && !json_is_boolean(check))
+		return dmsc_fail(c->err, -EINVAL, "request: check: expected true or false");
+	return apply_start(c->d, json_string_value(plan), json_string_length(plan), c->client,
+			   json_is_true(check), c->answer, c->err);
+}
+
+static int nr_processes(const char *cgroup)
+{
+	char path[600];
+	int n = 0, ch;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cgroup);
+	f = fopen(path, "re");
+	if (!f)
+		return -1;
+	while ((ch = getc(f)) != EOF)
+		n += ch == '\n';
+	fclose(f);
+	return n;
+}
+
+static json_t *classes_json(const struct plan_instance *in)
+{
+	json_t *list = json_array();
+
+	for (unsigned int k = 0; k < DMSC_NR_CLASSES; k++)
+		if (in->class_mask >> k & 1)
+			json_array_append_new(list, json_string(dmsc_class_name(k)));
+	return list;
+}
+
+/* What only the plan in force knows about a service. */
+static void add_plan_details(struct daemon *d, json_t *o, const struct registry_service *s)
+{
+	struct hostplan *hp = d->current;
+	json_t *slots, *ports;
+	char path[512];
+
+	if (s->local && !hostplan_cgroup_path(d, s->cgroup, path, sizeof(path))) {
+		json_object_set_new(o, "cgroup_path", json_string(path));
+		json_object_set_new(o, "processes", json_integer(nr_processes(path)));
+	}
+	for (uint32_t i = 0; hp && i < hp->plan.nr_instances; i++) {
+		const struct plan_instance *in = &hp->plan.instances[i];
+
+		if (in->sid != s->sid)
+			continue;
+		slots = json_object();
+		ports = json_object();
+		for (unsigned int k = 0; k < DMSC_NR_CLASSES; k++) {
+			if (in->slot[k])
+				json_object_set_new(slots, dmsc_class_name(k),
+						    json_integer(in->slot[k]));
+			if (in->port[k])
+				json_object_set_new(ports, dmsc_class_name(k),
+						    json_integer(in->port[k]));
+		}
+		json_object_set_new(o, "class", json_string(dmsc_class_name(in->class_default)));
+		json_object_set_new(o, "classes", classes_json(in));
+		json_object_set_new(o, "slots", slots);
+		json_object_set_new(o, "ports", ports);
+		json_object_set_new(o, "gpu", in->gpu < 0 ? json_null() : json_integer(in->gpu));
+		return;
+	}
+}
+
+static int do_services(struct call *c)
+{
+	const char *name = json_string_value(json_object_get(c->req, "name"));
+	struct registry_service *list = NULL;
+	json_t *out = json_array();
+	size_t n = 0;
+	int ret;
+
+	ret = registry_services(c->d->registry, &list, &n, c->err);
+	for (size_t i = 0; i < n && !ret; i++) {
+		const struct registry_service *s = &list[i];
+		char sid[16];
+		json_t *o;
+
+		snprintf(sid, sizeof(sid), "%u", s->sid);
+		if (name && strcmp(name, s->name) && strcmp(name, sid))
+			continue;
+		o = json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:b, s:b}", "sid",
+			      (json_int_t)s->sid, "name", s->name, "mic", (json_int_t)s->mic,
+			      "mic_name", s->mic_name, "host", s->host, "cgroup", s->cgroup,
+			      "local", s->local, "in_force", c->d->current != NULL);
+		if (o)
+			add_plan_details(c->d, o, s);
+		json_array_append_new(out, o);
+	}
+	free(list);
+	if (!ret && name && !json_array_size(out))
+		ret = dmsc_fail(c->err, -ENOENT, "service %s: unknown, expected a name or SID of `dmscctl service list`",
+				name);
+	if (ret)
+		json_decref(out);
+	else
+		*c->answer = json_pack("{s:o}", "services", out);
+	return ret;
+}
+
+static json_t *path_json(const struct hostplan *hp, uint32_t p)
+{
+	const struct tables_path *about = &hp->tables.about[p];
+	const struct topo_link *l = &hp->plan.topo.links[about->link];
+	const struct path_state *s = &hp->paths[p];
+	char hop[INET6_ADDRSTRLEN];
+	uint64_t bytes = 0;
+	int groups = 0;
+
+	for (uint32_t i = 0; i < hp->plan.nr_flows; i++) {
+		const struct plan_flow *f = &hp->plan.flows[i];
+
+		if (about->plan_path != MODEL_NONE && f->path == about->plan_path)
+			bytes += f->bytes;
+	}
+	for (size_t i = 0; i < hp->tables.t.nr_groups; i++)
+		groups += hp->tables.t.groups[i].path == p;
+	return json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:I}", "path", (int)p,
+			 "host", hp->plan.hosts[about->dst_host].name, "interface", l->if_a,
+			 "ifindex", (int)hp->tables.paths[p].ifindex,
+			 "nexthop", neigh_format(&l->addr_b, hop),
+			 "state", s->flags & DMSC_PATH_F_UP ? "up" : "down",
+			 "reason", watch_why(hp, p),
+			 "routed", !!(s->flags & DMSC_PATH_F_ROUTED), "groups", groups,
+			 "bytes", (json_int_t)bytes);
+}
+
+static int need_plan(struct call *c)
+{
+	if (c->d->current)
+		return 0;
+	return dmsc_fail(c->err, -ENOENT, "no plan is in force%s%s%s",
+			 c->d->plan_why.text[0] ? " (" : "", c->d->plan_why.text,
+			 c->d->plan_why.text[0] ? ")" : "");
+}
+
+static int do_paths(struct call *c)
+{
+	struct hostplan *hp = c->d->current;
+	json_t *out = json_array();
+
+	for (uint32_t p = 1; hp && p < hp->tables.t.nr_paths; p++)
+		json_array_append_new(out, path_json(hp, p));
+	*c->answer = json_pack("{s:o}", "paths", out);
+	return 0;
+}
+
+/* {"path": N} or {"interface": IF} or {"host": HOST}, "state": "up" or "down". */
+static int do_path_set(struct call *c)
+{
+	const char *state = want_string(c, "state");
+	const char *dev = json_string_value(json_object_get(c->req, "interface"));
+	const char *host = json_string_value(json_object_get(c->req, "host"));
+	uint32_t path = 0, n = 0;
+	struct hostplan *hp;
+	int ret, has_path;
+
+	if (!state)
+		return -EINVAL;
+	if (strcmp(state, "up") && strcmp(state, "down"))
+		return dmsc_fail(c->err, -EINVAL, "request: state: '%s', expected up or down", state);
+	has_path = get_u32(c, "path", DMSC_MAX_PATHS - 1, &path);
+	if (has_path < 0)
+		return has_path;
+	if (!has_path && !dev && !host)
+		return dmsc_fail(c->err, -EINVAL,
+				 "request: which path: expected path, interface or host");
+	ret = need_plan(c);
+	hp = c->d->current;
+	for (uint32_t p = 1; !ret && p < hp->tables.t.nr_paths; p++) {
+		const struct tables_path *about = &hp->tables.about[p];
+		const char *if_a = hp->plan.topo.links[about->link].if_a;
+		const char *dst = hp->plan.hosts[about->dst_host].name;
+
+		if ((has_path && p != path) || (dev && strcmp(dev, if_a)) ||
+		    (host && strcmp(host, dst)))
+			continue;
+		n++;
+		ret = registry_path_set(c->d->registry, dst, if_a, !strcmp(state, "down"), c->err);
+	}
+	if (!ret && !n)
+		ret = dmsc_fail(c->err, -ENOENT, "path: no such path, expected one of `dmscctl path list`");
+	if (!ret) {
+		watch_refresh(c->d);
+		*c->answer = json_pack("{s:i}", "changed", (int)n);
+	}
+	return ret;
+}
+
+static json_t *class_json(const struct queue_class *q)
+{
+	return json_pack("{s:s, s:i, s:s, s:i, s:i, s:i, s:i}", "class", dmsc_class_name(q->id),
+			 "id", (int)q->id, "mode", q->mode == DMSC_MODE_STRICT ? "strict" : "weighted",
+			 "weight", (int)q->weight, "share", (int)q->share, "limit", (int)q->limit,
+			 "ecn", (int)q->ecn);
+}
+
+static void add_stats(json_t *o, const struct queue_stats *s)
+{
+	json_object_set_new(o, "packets", json_integer(s->deq_packets));
+	json_object_set_new(o, "bytes", json_integer(s->deq_bytes));
+	json_object_set_new(o, "enqueued_packets", json_integer(s->enq_packets));
+	json_object_set_new(o, "enqueued_bytes", json_integer(s->enq_bytes));
+	json_object_set_new(o, "drop_packets", json_integer(s->drop_packets));
+	json_object_set_new(o, "drop_bytes", json_integer(s->drop_bytes));
+	json_object_set_new(o, "mark_packets", json_integer(s->mark_packets));
+	json_object_set_new(o, "backlog_packets", json_integer(s->backlog_packets));
+	json_object_set_new(o, "backlog_bytes", json_integer(s->backlog_bytes));
+}
+
+static void add_interface(json_t *o, uint32_t ifindex, uint32_t handle)
+{
+	char name[IF_NAMESIZE];
+
+	json_object_set_new(o, "interface", json_string(if_indextoname(ifindex, name) ? name : "?"));
+	json_object_set_new(o, "ifindex", json_integer(ifindex));
+	json_object_set_new(o, "handle", json_integer(handle));
+}
+
+static int do_classes(struct call *c)
+{
+	json_t *wanted = json_array(), *live = json_array();
+	struct queue_class_entry *list = NULL;
+	struct daemon *d = c->d;
+	size_t n = 0;
+	int ret = 0;
+
+	for (uint32_t id = 0; id < DMSC_NR_CLASSES && !ret; id++) {
+		struct queue_class q;
+		json_t *o;
+
+		ret = queuectl_class(d, id, &q, c->err);
+		if (ret)
+			break;
+		q.id = id;
+		o = class_json(&q);
+		json_object_set_new(o, "dscp", json_integer(d->conf.profile.dscp[id]));
+		json_array_append_new(wanted, o);
+	}
+	if (!ret && !queuectl_open(d))
+		ret = queues_get_classes(d->queues, 0, &list, &n, c->err);
+	for (size_t i = 0; i < n && !ret; i++) {
+		json_t *o = class_json(&list[i].class);
+
+		add_interface(o, list[i].ifindex, list[i].handle);
+		add_stats(o, &list[i].class.stats);
+		json_array_append_new(live, o);
+	}
+	free(list);
+	if (ret) {
+		json_decref(wanted);
+		json_decref(live);
+		return ret;
+	}
+	*c->answer = json_pack("{s:o, s:o}", "classes", wanted, "qdiscs", live);
+	if (!d->queues)
+		json_object_set_new(*c->answer, "why", json_string(d->queues_why.text));
+	return 0;
+}
+
+static int class_request(struct call *c, struct queue_class *q)
+{
+	const char *mode = json_string_value(json_object_get(c->req, "mode"));
+	int ret;
+
+	if (mode && strcmp(mode, "strict") && strcmp(mode, "weighted"))
+		return dmsc_fail(c->err, -EINVAL, "class: mode: '%s', expected strict or weighted",
+				 mode);
+	if (mode)
+		q->mode = strcmp(mode, "strict") ? DMSC_MODE_WEIGHTED : DMSC_MODE_STRICT;
+	ret = get_u32(c, "weight", UINT32_MAX, &q->weight);
+	if (ret >= 0)
+		ret = get_u32(c, "share", UINT32_MAX, &q->share);
+	if (ret >= 0)
+		ret = get_u32(c, "limit", UINT32_MAX, &q->limit);
+	if (ret >= 0)
+		ret = get_u32(c, "ecn", UINT32_MAX, &q->ecn);
+	return ret < 0 ? ret : hostconf_class_check(dmsc_class_name(q->id), q, c->err);
+}
+
+static int do_class_set(struct call *c)
+{
+	const char *name = want_string(c, "class");
+	struct queue_class q, other;
+	struct daemon *d = c->d;
+	uint32_t sum = 0;
+	int id, ret;
+
+	if (!name)
+		return -EINVAL;
+	id = dmsc_class_parse(name);
+	if (id < 0)
+		return dmsc_fail(c->err, -EINVAL,
+				 "class: '%s', expected control, gateway, tensor, expert, pipeline, data, default or bulk",
+				 name);
+	ret = queuectl_class(d, id, &q, c->err);
+	if (ret)
+		return ret;
+	q.id = id;
+	other = q;
+	ret = class_request(c, &q);
+	for (uint32_t i = 0; i < DMSC_NR_CLASSES && !ret; i++) {
+		struct queue_class o;
+
+		ret = i == q.id ? 0 : queuectl_class(d, i, &o, c->err);
+		sum += i == q.id ? q.share : ret ? 0 : o.share;
+	}
+	if (!ret && sum > 900)
+		ret = dmsc_fail(c->err, -EINVAL,
+				"class: share: all add up to %u permille, expected at most 900", sum);
+	if (ret)
+		return ret;
+	ret = registry_class_set(d->registry, &q, c->err);
+	if (!ret && d->current)
+		ret = queuectl_program(d, d->current, NULL, NULL, c->err);
+	if (ret) {
+		registry_class_set(d->registry, &other, NULL);
+		return ret;
+	}
+	*c->answer = json_pack("{s:o}", "class", class_json(&q));
+	if (!d->queues)
+		json_object_set_new(*c->answer, "warnings",
+				    json_pack("[o]", json_sprintf("queues: %s; stored for later",
+								  d->queues_why.text)));
+	return 0;
+}
+
+static const char *service_name(struct daemon *d, uint32_t sid)
+{
+	struct hostplan *hp = d->current;
+
+	for (uint32_t i = 0; hp && i < hp->plan.nr_instances; i++)
+		if (hp->plan.instances[i].sid == sid)
+			return hp->plan.instances[i].name;
+	return NULL;
+}
+
+static void add_service(struct daemon *d, json_t *o, uint32_t sid)
+{
+	const char *name = service_name(d, sid);
+
+	json_object_set_new(o, "sid", json_integer(sid));
+	json_object_set_new(o, "name", name ? json_string(name) : json_null());
+}
+
+static int do_queues(struct call *c)
+{
+	struct queue_queue_entry *list = NULL;
+	struct daemon *d = c->d;
+	json_t *out;
+	size_t n = 0;
+	int ret;
+
+	ret = queuectl_open(d);
+	if (ret)
+		return dmsc_fail(c->err, ret, "queues: %.500s", d->queues_why.text);
+	ret = queues_get_queues(d->queues, 0, &list, &n, c->err);
+	if (ret)
+		return ret;
+	out = json_array();
+	for (size_t i = 0; i < n; i++) {
+		const struct queue_queue *q = &list[i].queue;
+		json_t *o = json_pack("{s:i, s:s, s:i}", "slot", (int)q->slot, "class",
+				      dmsc_class_name(q->class), "weight", (int)q->weight);
+
+		add_interface(o, list[i].ifindex, list[i].handle);
+		add_service(d, o, q->sid);
+		add_stats(o, &q->stats);
+		json_array_append_new(out, o);
+	}
+	free(list);
+	*c->answer = json_pack("{s:o}", "queues", out);
+	return 0;
+}
+
+static int do_counters(struct call *c)
+{
+	struct dataplane_counter *list = NULL;
+	struct daemon *d = c->d;
+	json_t *out;
+	size_t n = 0;
+	int ret;
+
+	if (!d->dp)
+		return dmsc_fail(c->err, -ENODEV, "counters: no BPF data path%s%.480s",
+				 d->dp_why.text[0] ? ": " : "", d->dp_why.text);
+	ret = dataplane_counters(d->dp, &list, &n, c->err);
+	if (ret)
+		return ret;
+	out = json_array();
+	for (size_t i = 0; i < n; i++) {
+		const struct dmsc_stats *s = &list[i].sum;
+		json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "class",
+				      dmsc_class_name(list[i].key.class),
+				      "dir", list[i].key.dir == DMSC_DIR_TX ? "tx" : "rx",
+				      "packets", (json_int_t)s->packets,
+				      "bytes", (json_int_t)s->bytes,
+				      "steered", (json_int_t)s->steered,
+				      "moved", (json_int_t)s->moved);
+
+		add_service(d, o, list[i].key.sid);
+		json_array_append_new(out, o);
+	}
+	free(list);
+	*c->answer = json_pack("{s:o}", "counters", out);
+	return 0;
+}
+
+static int do_off(struct call *c)
+{
+	int ret;
+
+	if (c->d->apply)
+		apply_cancel(c->d);
+	ret = datapath_remove(c->d, c->err);
+	daemon_event(c->d, "off", json_object());
+	log_info("switched off");
+	if (!ret)
+		*c->answer = json_object();
+	return ret;
+}
+
+static int do_monitor(struct call *c)
+{
+	control_monitor(c->d, c->client);
+	*c->answer = json_pack("{s:b}", "monitor", 1);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*fn)(struct call *c);
+} requests[] = {
+	{ "version", do_version }, { "status", do_status }, { "apply", do_apply },
+	{ "services", do_services }, { "paths", do_paths }, { "path-set", do_path_set },
+	{ "classes", do_classes }, { "class-set", do_class_set }, { "queues", do_queues },
+	{ "counters", do_counters }, { "off", do_off }, { "monitor", do_monitor },
+};
+
+int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answer,
+		   struct dmsc_error *err)
+{
+	struct call c = { d, client, req, answer, err };
+	const char *cmd = want_string(&c, "cmd");
+
+	if (!cmd)
+		return -EINVAL;
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		int ret;
+
+		if (strcmp(cmd, requests[i].name))
+			continue;
+		ret = requests[i].fn(&c);
+		if (ret)
+			return ret;
+		if (!*answer)
+			return dmsc_fail(err, -ENOMEM, "%s: no memory for the answer", cmd);
+		json_object_set_new(*answer, "ok", json_true());
+		return 0;
+	}
+	return dmsc_fail(err, -EINVAL,
+			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, counters, off or monitor",
+			 cmd);
+}

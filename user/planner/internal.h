@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of the planner share. */
+#ifndef DMSC_PLANNER_INTERNAL_H
+#define DMSC_PLANNER_INTERNAL_H
+
+#include "planner/builder.h"
+#include "planner/planner.h"
+
+/*
+ * Tensor-, expert- and data-parallel collectives of several layers are made
+ * one exchange, so that a step takes a bounded number of messages; the bytes
+ * are those of all of them.
+ */
+#define EXCHANGES_PER_PASS	4
+
+/* The grid of ranks, tensor fastest, then data, then pipeline (Megatron-LM's order). */
+struct grid {
+	uint32_t tensor, data, pipeline;
+};
+
+static inline uint32_t grid_rank(const struct grid *g, uint32_t t, uint32_t d, uint32_t p)
+{
+	return t + g->tensor * (d + g->data * p);
+}
+
+/* place.c: hosts of the topology, ranks and bulk ends as instances */
+int place_hosts(struct plan *plan, const struct topology *topo, struct dmsc_error *err);
+int place_ranks(struct builder *b, const char *file, const struct grid *g, uint32_t first_sid,
+		struct dmsc_error *err);
+
+/* bulk.c: instances before, flows after the steps of the ranks */
+struct bulk;
+int bulk_place(struct builder *b, const struct job *job, struct bulk **bulk, struct dmsc_error *err);
+void bulk_flows(struct builder *b, const struct job *job, struct bulk *bulk);
+void bulk_free(struct bulk *bulk);
+
+/* derive.c: paths.c, slack.c and slots.c, once all flows are known */
+int plan_derive(struct plan *plan, struct dmsc_error *err);
+int plan_paths(struct plan *plan, struct dmsc_error *err);
+int plan_slack(struct plan *plan, struct dmsc_error *err);
+int plan_slots(struct plan *plan, struct dmsc_error *err);
+
+#endif /* DMSC_PLANNER_INTERNAL_H */

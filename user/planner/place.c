@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Ranks to hosts: in Megatron-LM's order, so that a tensor group lies inside
+ * one host (Narayanan et al., SC 2021, section 3.2, takeaway 1).
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "planner/internal.h"
+
+int place_hosts(struct plan *plan, const struct topology *topo, struct dmsc_error *err)
+{
+	uint32_t i;
+
+	plan->topo = *topo;
+	plan->topo.nodes = calloc(topo->nr_nodes + 1, sizeof(*topo->nodes));
+	plan->topo.links = calloc(topo->nr_links + 1, sizeof(*topo->links));
+	plan->hosts = calloc(topo->nr_nodes + 1, sizeof(*plan->hosts));
+	if (!plan->topo.nodes || !plan->topo.links || !plan->hosts)
+		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+	memcpy(plan->topo.nodes, topo->nodes, topo->nr_nodes * sizeof(*topo->nodes));
+	memcpy(plan->topo.links, topo->links, topo->nr_links * sizeof(*topo->links));
+	for (i = 0; i < topo->nr_nodes; i++) {
+		if (topo->nodes[i].kind != NODE_HOST)
+			continue;
+		strcpy(plan->hosts[plan->nr_hosts].name, topo->nodes[i].name);
+		plan->hosts[plan->nr_hosts++].node = i;
+	}
+	return 0;
+}
+
+static uint32_t host_gpus(const struct plan *p, uint32_t host)
+{
+	return p->topo.nodes[p->hosts[host].node].gpus;
+}
+
+int place_ranks(struct builder *b, const char *file, const struct grid *g, uint32_t first_sid,
+		struct dmsc_error *err)
+{
+	struct plan *p = b->plan;
+	uint64_t world = (uint64_t)g->tensor * g->data * g->pipeline, gpus = 0;
+	uint32_t host = 0, gpu = 0, h, t, d, s, mic = 0;
+
+	for (h = 0; h < p->nr_hosts; h++) {
+		gpus += host_gpus(p, h) - host_gpus(p, h) % g->tensor;
+		if (host_gpus(p, h) && host_gpus(p, h) < g->tensor)
+			return dmsc_fail(err, -EINVAL,
+					 "%s: parallel.tensor: %u, expected at most %u, the GPUs of host %s (a tensor group stays inside one host)",
+					 file, g->tensor, host_gpus(p, h), p->hosts[h].name);
+	}
+	if (world > gpus)
+		return dmsc_fail(err, -EINVAL,
+				 "%s: parallel: tensor %u x pipeline %u x data %u needs %llu GPUs, topology %s has %llu for such groups",
+				 file, g->tensor, g->pipeline, g->data, (unsigned long long)world,
+				 p->topo.name, (unsigned long long)gpus);
+
+	for (s = 0; s < g->pipeline; s++) {
+		for (d = 0; d < g->data; d++) {
+			/* A cluster of instances is one stage of one replica. */
+			uint32_t id = builder_mic(b, first_sid + mic, "%.40s.pp%u.dp%u", p->job, s, d);
+
+			mic++;
+			while (host_gpus(p, host) < gpu + g->tensor) {
+				host++;
+				gpu = 0;
+			}
+			for (t = 0; t < g->tensor; t++)
+				builder_instance(b, first_sid + grid_rank(g, t, d, s), id, host, gpu++,
+						 "%.40s.pp%u.dp%u.tp%u", p->job, s, d, t);
+		}
+	}
+	return 0;
+}

@@ -5,8 +5,8 @@
  *
  * Configuration is double-buffered: every table that a generation replaces
  * carries the side (0 or 1) in its key, readers use side = generation & 1, a
- * writer fills the other side, then stores the new generation. One 32-bit
- * store is the whole commit.
+ * writer fills the other side, then stores the new generation together with
+ * its flags. That one aligned 64-bit store is the whole commit.
  */
 #ifndef _UAPI_LINUX_DMSC_BPF_H
 #define _UAPI_LINUX_DMSC_BPF_H
@@ -22,6 +22,8 @@
 #define DMSC_MAX_PATHS		4096	/* each side */
 #define DMSC_MAX_PEERS		16384	/* each side */
 #define DMSC_MAX_FLOWS		65536	/* each side */
+#define DMSC_MAX_HOPS		8192	/* next hops of both sides' paths */
+#define DMSC_MAX_STATS		65536	/* {SID, class, direction} */
 
 #define DMSC_SID_UNKNOWN	0U
 #define DMSC_SID_ANY		0U	/* in a group key: whoever has no entry of its own */
@@ -30,15 +32,18 @@
 /* IPv4 addresses are stored as ::ffff:a.b.c.d. Network byte order. */
 struct dmsc_addr {
 	__u8 b[16];
-};
+} __attribute__((aligned(4)));
 
-/* Map dmsc_ctl: array, one entry. */
+/*
+ * Map dmsc_ctl: array, one entry. Generation and flags are one 64-bit word to
+ * readers and to the writer, so that no reader sees one without the other.
+ */
 struct dmsc_ctl {
-	__u32 abi;		/* DMSC_ABI of the writer */
 	__u32 generation;	/* 0: nothing was ever programmed */
 	__u32 flags;		/* DMSC_CTL_* */
+	__u32 abi;		/* DMSC_ABI of the writer */
 	__u32 reserved;
-};
+} __attribute__((aligned(8)));
 
 #define DMSC_CTL_STEER		(1U << 0)	/* redirect to the chosen path */
 #define DMSC_CTL_DSCP		(1U << 1)	/* write the class's DSCP */
@@ -131,6 +136,20 @@ struct dmsc_path {
 						 */
 
 /*
+ * Map dmsc_hops: hash. Next hops of the paths of both sides, without a side: a
+ * live flow may stay on the next hop of an earlier generation until it pauses,
+ * and has to learn here when that one fails. What is not in it is unusable.
+ */
+struct dmsc_hop_key {
+	__u32 ifindex;
+	struct dmsc_addr nexthop;
+};
+
+struct dmsc_hop {
+	__u32 flags;		/* DMSC_PATH_F_UP */
+};
+
+/*
  * Map dmsc_flows: hash. Packets that no local socket sent (forwarded,
  * containers). Looked up with the five-tuple, then with sport = 0.
  */
@@ -154,19 +173,21 @@ struct dmsc_flow {
 
 /* Map dmsc_sockets: socket storage; what the hooks stamped on a socket. */
 struct dmsc_stamp {
-	__u32 generation;	/* the tables it was resolved with */
-	__u32 sid;		/* local instance */
+	__u32 generation;	/* the tables it was resolved with, 0 not yet */
+	__u32 sid;		/* local instance, 0 nobody */
 	__u32 peer_sid;		/* remote instance, 0 unknown */
-	__u32 path;		/* in the generation's side */
+	__u32 path;		/* wanted, in the generation's side */
 	__u16 slot;
 	__u8  class;
 	__u8  flags;		/* DMSC_STAMP_F_* */
 	__u32 ifindex;		/* the path in use until the next idle gap, */
+	__u64 cgroup_id;	/* of the process that connected or bound it */
 	struct dmsc_addr nexthop;	/* kept so that a move waits for one */
 };
 
-#define DMSC_STAMP_F_PASSIVE	(1U << 0)	/* accepted here */
-#define DMSC_STAMP_F_STEERED	(1U << 1)	/* ifindex and nexthop are valid */
+#define DMSC_STAMP_F_PASSIVE	(1U << 0)	/* bound here, or accepted from such */
+#define DMSC_STAMP_F_STEERED	(1U << 1)	/* ifindex and nexthop are in use */
+#define DMSC_STAMP_F_LIVE	(1U << 2)	/* has sent before */
 
 /* Map dmsc_stats: per-CPU hash, and dmsc_class_stats: per-CPU array by class. */
 struct dmsc_stats_key {
@@ -180,7 +201,7 @@ struct dmsc_stats_key {
 #define DMSC_DIR_RX		1
 
 struct dmsc_stats {
-	__u64 packets;
+	__u64 packets;		/* as on the wire: segments, not GSO packets */
 	__u64 bytes;		/* as on the wire, skb->wire_len where known */
 	__u64 steered;		/* sent on another interface or next hop than routing's */
 	__u64 moved;		/* live flows moved to another path */
@@ -205,7 +226,9 @@ DMSC_ASSERT_SIZE(struct dmsc_peer, 4);
 DMSC_ASSERT_SIZE(struct dmsc_path, 24);
 DMSC_ASSERT_SIZE(struct dmsc_flow_key, 40);
 DMSC_ASSERT_SIZE(struct dmsc_flow, 12);
-DMSC_ASSERT_SIZE(struct dmsc_stamp, 40);
+DMSC_ASSERT_SIZE(struct dmsc_hop_key, 20);
+DMSC_ASSERT_SIZE(struct dmsc_hop, 4);
+DMSC_ASSERT_SIZE(struct dmsc_stamp, 48);
 DMSC_ASSERT_SIZE(struct dmsc_stats_key, 8);
 DMSC_ASSERT_SIZE(struct dmsc_stats, 32);
 

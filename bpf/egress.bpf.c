@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * tc egress: every packet gets its queue, its DSCP and its path here.
+ *
+ * Whose a packet is, in this order:
+ *   1. a connection of a local socket: the socket's stamp (one look-up); other
+ *      local sockets: their instance, and the endpoints of the packet
+ *   2. handshakes and closed connections, which the kernel answers without a
+ *      full socket: the local endpoint
+ *   3. packets that no local socket sent: the flow table, then the endpoints
+ *
+ * Verdicts are "next program" (TC_ACT_UNSPEC), so that others' programs on the
+ * same hook still run, or a redirect.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+
+#include "packet.h"
+#include "stats.h"
+#include "steer.h"
+#include "tables.h"
+
+#define SOCK_RAW	3
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* What became of a packet. */
+struct decision {
+	struct hop hop;
+	__u32 sid;
+	__u16 slot;
+	__u8 class;
+	bool moved;
+};
+
+/*
+ * A redirected packet passes egress again, on the other device, within the same
+ * run of the transmit path and so on the same CPU. It is recognised by a token
+ * that is renewed with every redirect and valid once: tc_index alone could be
+ * set by a program in another namespace, or be left over from one. A packet
+ * that the neighbour code had to keep comes back without a valid token; it is
+ * simply steered again, by then to a known address.
+ */
+static __always_inline struct dmsc_reentry *reentry_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&dmsc_reentry, &zero);
+}
+
+static __always_inline bool reentry(struct __sk_buff *skb)
+{
+	struct dmsc_reentry *r;
+	bool ours;
+
+	if (!skb->tc_index)
+		return false;
+	r = reentry_get();
+	ours = r && r->ifindex == skb->ifindex && (r->token & 0xffff) == skb->tc_index;
+	if (ours)
+		r->ifindex = 0;
+	skb->tc_index = 0;
+	return ours;
+}
+
+static __always_inline void reentry_expect(struct __sk_buff *skb, __u32 ifindex)
+{
+	struct dmsc_reentry *r = reentry_get();
+
+	if (!r)
+		return;
+	r->token++;
+	if (!(r->token & 0xffff))
+		r->token++;
+	r->ifindex = ifindex;
+	skb->tc_index = r->token & 0xffff;
+}
+
+/* The instance of the cgroup that the packet's socket was created in. */
+static __always_inline struct dmsc_instance *packet_instance(struct __sk_buff *skb, __u32 side)
+{
+	__u64 own = bpf_skb_cgroup_id(skb);
+	struct dmsc_instance *inst;
+	int level;
+
+	if (!own)
+		return NULL;
+	inst = instance_get(side, own);
+	for (level = DMSC_CGROUP_LEVELS; !inst && level > 0; level--) {
+		__u64 id = bpf_skb_ancestor_cgroup_id(skb, level);
+
+		if (id && id != own)
+			inst = instance_get(side, id);
+	}
+	return inst;
+}
+
+/* The process that connected, bound or sent counts before the one that created. */
+static __noinline struct dmsc_instance *socket_instance(struct __sk_buff *skb, __u32 side,
+							__u64 cgroup_id)
+{
+	struct dmsc_instance *inst = NULL;
+
+	if (cgroup_id)
+		inst = instance_get(side, cgroup_id);
+	return inst ?: packet_instance(skb, side);
+}
+
+static __always_inline void ends_of_packet(struct ends *e, const struct packet *p)
+{
+	e->peer = p->daddr;
+	e->peer_port = p->dport;
+	e->local = p->saddr;
+	e->local_port = p->sport;
+	e->proto = p->proto;
+	e->has_local = true;
+	e->has_ports = p->has_ports;
+}
+
+/*
+ * A socket's address. All words are read before one is chosen, each on its own:
+ * the verifier wants constant offsets into a socket, and a compiler would make
+ * one access of those in two branches.
+ */
+#define SOCKET_ADDR(out, sk, end) do {						\
+	__u32 v4_ = (sk)->end##_ip4, w0_ = (sk)->end##_ip6[0], w1_ = (sk)->end##_ip6[1],	\
+	      w2_ = (sk)->end##_ip6[2], w3_ = (sk)->end##_ip6[3];		\
+	__u32 *w_ = (__u32 *)(out)->b;						\
+										\
+	barrier_var(v4_);							\
+	barrier_var(w0_);							\
+	barrier_var(w1_);							\
+	barrier_var(w2_);							\
+	barrier_var(w3_);							\
+	if ((sk)->family == AF_INET) {						\
+		addr_v4(out, v4_);						\
+	} else {								\
+		w_[0] = w0_;							\
+		w_[1] = w1_;							\
+		w_[2] = w2_;							\
+		w_[3] = w3_;							\
+	}									\
+} while (0)
+
+static __always_inline void ends_of_socket(struct ends *e, struct bpf_sock *sk)
+{
+	SOCKET_ADDR(&e->peer, sk, dst);
+	SOCKET_ADDR(&e->local, sk, src);
+	e->peer_port = sk->dst_port;
+	e->local_port = bpf_htons(sk->src_port);
+	e->proto = sk->protocol;
+	e->has_local = true;
+	e->has_ports = true;
+}
+
+/* Whether the packet goes where the socket is connected to. */
+static __always_inline bool to_peer(struct bpf_sock *sk, const struct packet *p)
+{
+	struct dmsc_addr peer;
+
+	if (!sk->dst_port || sk->protocol != p->proto)
+		return false;
+	if (p->has_ports && sk->dst_port != p->dport)
+		return false;
+	SOCKET_ADDR(&peer, sk, dst);
+	return addr_equal(&peer, &p->daddr);
+}
+
+static __always_inline void decide_stamp(struct decision *d, const struct dmsc_stamp *s)
+{
+	d->sid = s->sid;
+	d->slot = s->slot;
+	d->class = s->class;
+}
+
+/*
+ * A packet of a full socket. A connection's stamp also stands for packets that
+ * were encapsulated or translated on their way here, except for their path. UDP
+ * sockets may talk to others than their peer, or to many.
+ */
+static __always_inline void decide_socket(struct decision *d, struct __sk_buff *skb,
+					  struct bpf_sock *sk, const struct packet *p,
+					  const struct control *c)
+{
+	bool ip = sk->family == AF_INET || sk->family == AF_INET6;
+	bool peer = ip && to_peer(sk, p);
+	__u32 side = side_of(c->generation);
+	struct dmsc_stamp *s, once = {};
+	struct ends e;
+
+	s = bpf_sk_storage_get(&dmsc_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!s)
+		return;		/* out of memory, or the socket is being destroyed */
+
+	if (!peer && !(ip && sk->dst_port && sk->protocol == IPPROTO_TCP)) {
+		once.cgroup_id = s->cgroup_id;
+		ends_of_packet(&e, p);
+		stamp_resolve(&once, c->generation,
+			      socket_instance(skb, side, s->cgroup_id), &e);
+		decide_stamp(d, &once);
+		if (ip && (c->flags & DMSC_CTL_STEER) && !sk->bound_dev_if)
+			hop_of_path(&d->hop, side, once.path);
+		return;
+	}
+
+	if (s->generation != c->generation) {
+		/* A connection that was here before the programs. */
+		if (!s->cgroup_id && !s->generation && sk->state != BPF_TCP_SYN_SENT)
+			s->flags |= DMSC_STAMP_F_LIVE;
+		ends_of_socket(&e, sk);
+		stamp_resolve(s, c->generation, socket_instance(skb, side, s->cgroup_id), &e);
+	}
+	decide_stamp(d, s);
+	if (!peer || sk->bound_dev_if)
+		return;
+	if (sk->protocol == IPPROTO_TCP)
+		d->moved = tcp_steer(&d->hop, s, sk, side, c->flags);
+	else if (c->flags & DMSC_CTL_STEER)
+		hop_of_path(&d->hop, side, s->path);
+}
+
+/*
+ * SYN-ACKs, resets, and answers for connections in TIME_WAIT: there is no storage
+ * to ask. @inst is the listener's, where that is known.
+ */
+static __always_inline void decide_handshake(struct decision *d, const struct packet *p,
+					     const struct control *c,
+					     const struct dmsc_instance *inst)
+{
+	__u32 side = side_of(c->generation);
+	struct dmsc_endpoint *ep;
+	bool local = true;
+
+	ep = endpoint_get(side, &p->saddr, p->sport, p->proto);
+	if (!ep) {
+		ep = endpoint_get(side, &p->daddr, p->dport, p->proto);
+		local = false;
+	}
+	if (inst) {
+		d->class = class_allowed(inst, ep ? ep->class : inst->class_default);
+		d->sid = inst->sid;
+		d->slot = inst->slot[d->class & (DMSC_NR_CLASSES - 1)];
+	} else if (ep) {
+		d->class = ep->class;
+		d->sid = local ? ep->sid : DMSC_SID_UNKNOWN;
+	}
+	if (c->flags & DMSC_CTL_STEER)
+		hop_of_path(&d->hop, side, peer_path(side, &p->daddr, d->class));
+}
+
+/* Forwarded packets, and what containers send through this namespace. */
+static __always_inline void decide_flow(struct decision *d, const struct packet *p,
+					const struct control *c)
+{
+	__u32 side = side_of(c->generation);
+	struct dmsc_flow_key key = {
+		.saddr = p->saddr, .daddr = p->daddr, .sport = p->sport, .dport = p->dport,
+		.proto = p->proto, .side = side,
+	};
+	struct dmsc_endpoint *ep;
+	struct dmsc_flow *flow;
+
+	if (p->fragment)
+		return;
+	flow = bpf_map_lookup_elem(&dmsc_flows, &key);
+	if (!flow && p->sport) {
+		key.sport = 0;
+		flow = bpf_map_lookup_elem(&dmsc_flows, &key);
+	}
+	if (flow) {
+		d->sid = flow->sid;
+		d->slot = flow->slot;
+		d->class = flow->class;
+		if (c->flags & DMSC_CTL_STEER)
+			hop_of_path(&d->hop, side, flow->path);
+		return;
+	}
+	if (!p->has_ports)
+		return;
+	ep = endpoint_get(side, &p->daddr, p->dport, p->proto);
+	if (!ep)
+		ep = endpoint_get(side, &p->saddr, p->sport, p->proto);
+	if (ep)
+		d->class = ep->class;
+}
+
+static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
+				   const struct packet *p, const struct control *c)
+{
+	__u32 side = side_of(c->generation);
+	struct bpf_sock *sk, *full;
+
+	if (p->kind == PACKET_ARP || p->discovery) {
+		d->class = DMSC_CLASS_CONTROL;
+		return;
+	}
+	if (p->kind == PACKET_OTHER)
+		return;
+	sk = skb->sk;
+	if (sk && sk->family) {
+		full = bpf_sk_fullsock(sk);
+		if (!full || full->state == BPF_TCP_LISTEN)
+			decide_handshake(d, p, c, socket_instance(skb, side, 0));
+		else if (full->type == SOCK_RAW && full->protocol == IPPROTO_TCP)
+			decide_handshake(d, p, c, NULL);	/* the kernel's own, for all */
+		else
+			decide_socket(d, skb, full, p, c);
+		return;
+	}
+	decide_flow(d, p, c);
+}
+
+/* The ECN bits belong to the transport and stay. */
+static __always_inline void write_dscp(struct __sk_buff *skb, const struct packet *p,
+				       const struct control *c, __u8 class)
+{
+	__u32 side = side_of(c->generation);
+	struct dmsc_profile *profile;
+	__be16 old, new;
+	__u8 tos;
+
+	if (p->kind != PACKET_IPV4 && p->kind != PACKET_IPV6)
+		return;
+	profile = bpf_map_lookup_elem(&dmsc_profile, &side);
+	if (!profile)
+		return;
+	tos = (profile->dscp[class] & 63) << 2 | (p->tos & 3);
+	if (tos == p->tos)
+		return;
+
+	/* Either header's first 16 bits hold all of it. */
+	if (bpf_skb_load_bytes(skb, p->l3, &old, sizeof(old)))
+		return;
+	if (p->kind == PACKET_IPV4) {
+		new = (old & bpf_htons(0xff00)) | bpf_htons(tos);
+		if (bpf_l3_csum_replace(skb, p->l3 + offsetof(struct iphdr, check), old, new,
+					sizeof(new)))
+			return;
+		bpf_skb_store_bytes(skb, p->l3, &new, sizeof(new), 0);
+	} else {
+		new = (old & bpf_htons(0xf00f)) | bpf_htons(tos << 4);
+		bpf_skb_store_bytes(skb, p->l3, &new, sizeof(new), BPF_F_RECOMPUTE_CSUM);
+	}
+}
+
+SEC("tc")
+int dmsc_egress(struct __sk_buff *skb)
+{
+	struct dmsc_stats stats = {
+		.packets = skb->gso_segs ?: 1,
+		.bytes = skb->wire_len ?: skb->len,
+	};
+	struct decision d = {};
+	struct control c;
+	struct packet p;
+	int verdict = -1;
+
+	if (reentry(skb))
+		return TC_ACT_UNSPEC;
+	if (!control_read(&c)) {
+		skb->priority = DMSC_PRIO(0, DMSC_CLASS_DEFAULT);
+		return TC_ACT_UNSPEC;
+	}
+
+	packet_parse(skb, &p);
+	decide(&d, skb, &p, &c);
+	d.class &= DMSC_NR_CLASSES - 1;
+	d.slot &= DMSC_NR_SLOTS - 1;
+	skb->priority = DMSC_PRIO(d.slot, d.class);
+	if (c.flags & DMSC_CTL_DSCP)
+		write_dscp(skb, &p, &c, d.class);
+	if (d.hop.ifindex && !p.tagged && packet_routable(&p))
+		verdict = hop_redirect(skb, &p, &d.hop);
+	stats.steered = verdict == TC_ACT_REDIRECT ? stats.packets : 0;
+	stats.moved = d.moved;
+	stats_count(d.sid, d.class, DMSC_DIR_TX, &stats);
+	if (verdict != TC_ACT_REDIRECT)
+		return TC_ACT_UNSPEC;
+	reentry_expect(skb, d.hop.ifindex);
+	return verdict;
+}

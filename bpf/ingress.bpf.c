@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/*
+ * tc ingress: counts what arrives. The class is what the sender's DSCP stands
+ * for; where classes do not travel in DSCP, it is the endpoint's.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+
+#include "packet.h"
+#include "stats.h"
+#include "tables.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __always_inline __u8 received_class(const struct control *c, const struct packet *p,
+					   const struct dmsc_endpoint *ep)
+{
+	__u32 side = side_of(c->generation);
+	struct dmsc_profile *profile;
+	__u8 class;
+
+	if (p->kind == PACKET_ARP || p->discovery)
+		return DMSC_CLASS_CONTROL;
+	if (!(c->flags & DMSC_CTL_DSCP))
+		return ep ? ep->class & (DMSC_NR_CLASSES - 1) : DMSC_CLASS_DEFAULT;
+	profile = bpf_map_lookup_elem(&dmsc_profile, &side);
+	if (!profile || p->kind == PACKET_OTHER)
+		return DMSC_CLASS_DEFAULT;
+	class = profile->class_of[(p->tos >> 2) & 63];
+	return class < DMSC_NR_CLASSES ? class : DMSC_CLASS_DEFAULT;
+}
+
+SEC("tc")
+int dmsc_ingress(struct __sk_buff *skb)
+{
+	/* wire_len lacks the Ethernet header here. */
+	struct dmsc_stats stats = { .packets = skb->gso_segs ?: 1, .bytes = skb->len };
+	struct dmsc_endpoint *local = NULL, *remote = NULL;
+	struct control c;
+	struct packet p;
+
+	/* A packet that was redirected in another namespace may still carry it. */
+	skb->tc_index = 0;
+	if (!control_read(&c))
+		return TC_ACT_UNSPEC;
+
+	packet_parse(skb, &p);
+	if (p.has_ports) {
+		local = endpoint_get(side_of(c.generation), &p.daddr, p.dport, p.proto);
+		if (!local)
+			remote = endpoint_get(side_of(c.generation), &p.saddr, p.sport, p.proto);
+	}
+	stats_count(local ? local->sid : DMSC_SID_UNKNOWN,
+		    received_class(&c, &p, local ? local : remote), DMSC_DIR_RX, &stats);
+	return TC_ACT_UNSPEC;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Counters, per CPU. A program does not interrupt itself on its CPU, so plain
+ * additions do.
+ */
+#ifndef DMSC_BPF_STATS_H
+#define DMSC_BPF_STATS_H
+
+#include "maps.h"
+
+static __always_inline void stats_add(struct dmsc_stats *to, const struct dmsc_stats *what)
+{
+	to->packets += what->packets;
+	to->bytes += what->bytes;
+	to->steered += what->steered;
+	to->moved += what->moved;
+}
+
+/* Adds @what, one packet's, to its class and to its instance's counters. */
+static __always_inline void stats_count(__u32 sid, __u8 class, __u8 dir,
+					const struct dmsc_stats *what)
+{
+	struct dmsc_stats_key key = { .sid = sid, .class = class, .dir = dir };
+	__u32 index = dir * DMSC_NR_CLASSES + class;
+	struct dmsc_stats *s;
+
+	s = bpf_map_lookup_elem(&dmsc_class_stats, &index);
+	if (s)
+		stats_add(s, what);
+
+	s = bpf_map_lookup_elem(&dmsc_stats, &key);
+	if (!s) {
+		struct dmsc_stats zero = {};
+
+		/* Fails when another CPU was first, which is as good. */
+		bpf_map_update_elem(&dmsc_stats, &key, &zero, BPF_NOEXIST);
+		s = bpf_map_lookup_elem(&dmsc_stats, &key);
+	}
+	if (s)
+		stats_add(s, what);
+}
+
+#endif /* DMSC_BPF_STATS_H */

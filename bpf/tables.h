@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Look-ups in the tables of one generation.
+ */
+#ifndef DMSC_BPF_TABLES_H
+#define DMSC_BPF_TABLES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/bpf_endian.h>
+
+#include "maps.h"
+
+#define AF_INET		2
+#define AF_INET6	10
+
+/* Cgroups are looked for this deep: a Slurm task is at level 7, a pod at 4. */
+#define DMSC_CGROUP_LEVELS	10
+
+/*
+ * The words of ctl that are read together, once a run: one packet is handled
+ * by one generation whatever the writer does meanwhile.
+ */
+struct control {
+	__u32 generation;
+	__u32 flags;
+};
+
+static __always_inline __u32 side_of(__u32 generation)
+{
+	return generation & 1;
+}
+
+static __always_inline bool control_read(struct control *c)
+{
+	union {
+		__u64 word;
+		struct control c;
+	} u;
+	struct dmsc_ctl *ctl;
+	__u32 zero = 0;
+
+	ctl = bpf_map_lookup_elem(&dmsc_ctl, &zero);
+	if (!ctl)
+		return false;
+	u.word = *(volatile __u64 *)ctl;
+	*c = u.c;
+	return c->generation != 0;
+}
+
+static __always_inline void addr_v4(struct dmsc_addr *a, __be32 v4)
+{
+	__u32 *w = (__u32 *)a->b;
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = bpf_htonl(0xffff);
+	w[3] = v4;
+}
+
+static __always_inline bool addr_is_v4(const struct dmsc_addr *a)
+{
+	const __u32 *w = (const __u32 *)a->b;
+
+	return !w[0] && !w[1] && w[2] == bpf_htonl(0xffff);
+}
+
+static __always_inline bool addr_equal(const struct dmsc_addr *a, const struct dmsc_addr *b)
+{
+	const __u32 *x = (const __u32 *)a->b, *y = (const __u32 *)b->b;
+
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2] && x[3] == y[3];
+}
+
+static __always_inline struct dmsc_instance *instance_get(__u32 side, __u64 cgroup_id)
+{
+	struct dmsc_instance_key key = { .cgroup_id = cgroup_id, .side = side };
+
+	return bpf_map_lookup_elem(&dmsc_instances, &key);
+}
+
+static __always_inline struct dmsc_endpoint *endpoint_get(__u32 side, const struct dmsc_addr *addr,
+							  __be16 port, __u8 proto)
+{
+	struct dmsc_endpoint_key key = {
+		.addr = *addr, .port = port, .proto = proto, .side = side,
+	};
+
+	return bpf_map_lookup_elem(&dmsc_endpoints, &key);
+}
+
+static __always_inline struct dmsc_path *path_get(__u32 side, __u32 path)
+{
+	__u32 index;
+
+	if (path == DMSC_PATH_NONE || path >= DMSC_MAX_PATHS)
+		return NULL;
+	index = side * DMSC_MAX_PATHS + path;
+	return bpf_map_lookup_elem(&dmsc_paths, &index);
+}
+
+static __always_inline __u32 peer_path(__u32 side, const struct dmsc_addr *addr, __u8 class)
+{
+	struct dmsc_peer_key key = { .addr = *addr, .class = class, .side = side };
+	struct dmsc_peer *peer = bpf_map_lookup_elem(&dmsc_peers, &key);
+
+	return peer ? peer->path : DMSC_PATH_NONE;
+}
+
+static __always_inline struct dmsc_group *group_get(__u32 side, __u32 src, __u32 dst, __u8 class)
+{
+	struct dmsc_group_key key = {
+		.src_sid = src, .dst_sid = dst, .class = class, .side = side,
+	};
+
+	return bpf_map_lookup_elem(&dmsc_groups, &key);
+}
+
+/*
+ * What is said to whom: the class an instance may use when it wants @class.
+ * Whoever is no instance has no claim to any class.
+ */
+static __always_inline __u8 class_allowed(const struct dmsc_instance *inst, __u8 class)
+{
+	if (!inst)
+		return DMSC_CLASS_DEFAULT;
+	class &= DMSC_NR_CLASSES - 1;
+	if (inst->class_mask & (1U << class))
+		return class;
+	return inst->class_default & (DMSC_NR_CLASSES - 1);
+}
+
+/*
+ * An active socket's path is its flow group's. An accepted one does not know
+ * its peer's SID, so the peer's host decides.
+ */
+static __always_inline __u32 path_choose(__u32 side, const struct dmsc_stamp *s,
+					 const struct dmsc_addr *peer)
+{
+	struct dmsc_group *g = NULL;
+	__u32 path;
+
+	if (s->flags & DMSC_STAMP_F_PASSIVE) {
+		path = peer_path(side, peer, s->class);
+		if (path == DMSC_PATH_NONE && s->sid)
+			g = group_get(side, s->sid, DMSC_SID_ANY, s->class);
+		return g ? g->path : path;
+	}
+	if (s->sid) {
+		if (s->peer_sid)
+			g = group_get(side, s->sid, s->peer_sid, s->class);
+		if (!g)
+			g = group_get(side, s->sid, DMSC_SID_ANY, s->class);
+	}
+	return g ? g->path : peer_path(side, peer, s->class);
+}
+
+/* The two ends of a flow as its local socket sees them; @local may be unknown. */
+struct ends {
+	struct dmsc_addr peer, local;
+	__be16 peer_port, local_port;
+	__u8 proto;
+	bool has_local, has_ports;
+};
+
+/*
+ * Fills what generation @generation says about a socket of instance @inst (NULL
+ * for nobody) with these ends. Leaves alone what is not the tables' business:
+ * the path in use, the cgroup, and the flags.
+ */
+static __always_inline void stamp_resolve(struct dmsc_stamp *s, __u32 generation,
+					  const struct dmsc_instance *inst, const struct ends *e)
+{
+	__u32 side = side_of(generation);
+	struct dmsc_endpoint *ep = NULL;
+	__u8 class = DMSC_CLASS_DEFAULT;
+
+	s->peer_sid = DMSC_SID_UNKNOWN;
+	if (inst)
+		class = inst->class_default & (DMSC_NR_CLASSES - 1);
+	if (e->has_ports) {
+		if (!(s->flags & DMSC_STAMP_F_PASSIVE)) {
+			ep = endpoint_get(side, &e->peer, e->peer_port, e->proto);
+			if (ep)
+				s->peer_sid = ep->sid;
+		}
+		if (!ep && e->has_local)
+			ep = endpoint_get(side, &e->local, e->local_port, e->proto);
+		if (ep)
+			class = ep->class;
+	}
+	s->class = class_allowed(inst, class);
+	s->sid = inst ? inst->sid : DMSC_SID_UNKNOWN;
+	s->slot = inst ? inst->slot[s->class & (DMSC_NR_CLASSES - 1)] : 0;
+	s->path = path_choose(side, s, &e->peer);
+	s->generation = generation;
+}
+
+#endif /* DMSC_BPF_TABLES_H */

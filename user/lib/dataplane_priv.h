@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Inside of the data plane: shared by dataplane*.c only.
+ */
+#ifndef DMSC_LIB_DATAPLANE_PRIV_H
+#define DMSC_LIB_DATAPLANE_PRIV_H
+
+#include <limits.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "lib/dataplane.h"
+
+struct dmsc;	/* the skeleton */
+
+struct dataplane {
+	char pin_dir[PATH_MAX];
+	struct dmsc *skel;
+	struct dmsc_ctl *ctl;		/* mapped; generation and flags are one word */
+	struct dmsc_path *paths;	/* mapped; both sides */
+	bool tcx;
+};
+
+/* Both hooks of an interface. */
+enum dataplane_dir {
+	DATAPLANE_EGRESS,
+	DATAPLANE_INGRESS,
+	DATAPLANE_NR_DIRS,
+};
+
+extern const char *const dataplane_prog_name[DATAPLANE_NR_DIRS];
+
+int dataplane_map(const struct dataplane *dp, const char *name);
+int dataplane_prog(const struct dataplane *dp, const char *name);
+
+/* What libbpf said since the last reset, as one line; "" for nothing. */
+void dataplane_log_reset(void);
+const char *dataplane_log(void);
+
+/* dataplane_pin.c: the pin directory */
+int dataplane_pin_dir(char *out, size_t len, const struct dataplane_config *cfg,
+		      struct dmsc_error *err);
+int dataplane_pin_prepare(const char *dir, struct dmsc_error *err);
+int dataplane_pin_link_path(char *out, size_t len, const char *dir, const char *name);
+int dataplane_pin_each_link(const char *dir,
+			    int (*fn)(const char *path, const char *name, void *arg), void *arg);
+void dataplane_pin_remove(const char *dir);
+
+/* dataplane_attach.c: hooks */
+bool dataplane_have_tcx(const struct dataplane *dp);
+int dataplane_attach_cgroup(struct dataplane *dp, const char *cgroup, struct dmsc_error *err);
+int dataplane_reattach(struct dataplane *dp, struct dmsc_error *err);
+
+/* dataplane_clsact.c: the older way onto an interface */
+int dataplane_clsact_attach(const struct dataplane *dp, int ifindex, struct dmsc_error *err);
+int dataplane_clsact_replace_all(const struct dataplane *dp, struct dmsc_error *err);
+int dataplane_clsact_detach(int ifindex, struct dmsc_error *err);
+int dataplane_clsact_detach_all(struct dmsc_error *err);
+
+#endif /* DMSC_LIB_DATAPLANE_PRIV_H */

@@ -36,7 +36,8 @@ say := @printf '  %-7s %s\n'
 MAKEFLAGS += --no-print-directory
 endif
 
-objs = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1))))
+# Objects lie in build/obj/, so that build/user/dmscd can be the program.
+objs = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard $(1))))
 
 PROGRAMS := dmscd dmscctl emulator
 program_dirs := $(foreach p,$(PROGRAMS),$(if $(wildcard user/$(p)/*.c),$(p)))
@@ -49,7 +50,7 @@ tests = $(patsubst %.c,$(B)/%,$(wildcard selftests/$(1)/*.c))
 unit_tests := $(call tests,unit)
 other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod)
 
-.PHONY: all tests kmod check lint run install dkms clean help deps
+.PHONY: all tests kmod kmod-here check lint format run install dkms clean help deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -62,7 +63,7 @@ $(B)/tools.ok: .ci/deps
 
 tests: all $(unit_tests) $(other_tests)
 
-$(B)/%.o: %.c | $(B)/tools.ok
+$(B)/obj/%.o: %.c | $(B)/tools.ok
 	$(say) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
@@ -93,23 +94,25 @@ $(call objs,user/lib/*.c) $(call objs,selftests/bpf/*.c): | $(skel)
 define program
 $(B)/user/$(1): $(call objs,user/$(1)/*.c) $(libs)
 	$$(say) LD $$@
+	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(LDFLAGS) -o $$@ $$^ $$(LIBS)
 endef
 $(foreach p,$(program_dirs),$(eval $(call program,$(p))))
 
-$(unit_tests): %: %.o $(libs) $(B)/libcore.a $(filter-out $(B)/user/emulator/main.o,$(call objs,user/emulator/*.c))
+$(unit_tests): $(B)/%: $(B)/obj/%.o $(libs) $(B)/libcore.a $(filter-out %/emulator/main.o,$(call objs,user/emulator/*.c))
 	$(say) LD $@
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(other_tests): %: %.o $(libs)
+$(other_tests): $(B)/%: $(B)/obj/%.o $(libs)
 	$(say) LD $@
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # The module for the running kernel, or for KVER=; `make check` builds it for
 # every kernel of KERNELS inside the guests' root.
 KVER ?= $(shell uname -r)
 KDIR ?= /lib/modules/$(KVER)/build
-.PHONY: kmod-here
 kmod-here:
 ifneq ($(wildcard $(KDIR)/Makefile),)
 	$(Q)$(MAKE) kmod
@@ -119,15 +122,19 @@ endif
 
 kmod:
 	$(say) KMOD $(KDIR)
-	$(Q)mkdir -p $(B)/kmod/here
+	$(Q)rm -rf $(B)/kmod/here && mkdir -p $(B)/kmod/here
 	$(Q)cp -a --parents Kbuild version.mk kmod include/uapi $(B)/kmod/here
 	$(Q)$(MAKE) -C $(KDIR) M=$(CURDIR)/$(B)/kmod/here modules
 
 check:
-	$(Q)selftests/check.sh $(KERNELS)
+	+$(Q)DMSC_KERNELS='$(KERNELS)' selftests/check.sh
 
 lint:
+	$(Q).ci/deps --install
 	$(Q)selftests/lint/lint.sh
+
+format:
+	clang-format-19 -i $(wildcard user/*/*.[ch] selftests/*/*.[ch])
 
 KERNEL	   ?= 6.12
 JOB	   ?= examples/gpt13b.yaml
@@ -135,7 +142,7 @@ TOPOLOGY   ?= examples/cluster4.yaml
 ITERATIONS ?= 5
 WORKLOAD   ?=
 run:
-	$(Q)KERNEL='$(KERNEL)' JOB='$(JOB)' TOPOLOGY='$(TOPOLOGY)' WORKLOAD='$(WORKLOAD)' \
+	+$(Q)KERNEL='$(KERNEL)' JOB='$(JOB)' TOPOLOGY='$(TOPOLOGY)' WORKLOAD='$(WORKLOAD)' \
 		ITERATIONS='$(ITERATIONS)' RUN_OPTIONS='$(RUN_OPTIONS)' selftests/vm/mainjob.sh
 
 deps:
@@ -174,6 +181,7 @@ help:
 	@echo 'make check      every test, on Debian kernels $(KERNELS) in virtual machines'
 	@echo 'make run        the main job: an emulated cluster, before and after'
 	@echo '                KERNEL=$(KERNEL) JOB=FILE TOPOLOGY=FILE WORKLOAD=AICB-FILE ITERATIONS=$(ITERATIONS)'
+	@echo 'make format     clang-format for user/ and selftests/'
 	@echo 'make lint       checkpatch, sparse, clang-format, shellcheck'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make dkms: module through DKMS'
 	@echo 'make deps       install the Debian packages that are missing'

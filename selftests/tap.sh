@@ -33,20 +33,20 @@ end_test() { # exit status, or what happened
 	in_test=''
 	case $status in
 	0) ;;
-	1) [ $bad -gt 0 ] || failed "$name: exit status 1, but no point says why" ;;
-	4) [ $points -gt 0 ] || { skipped "$name # SKIP ${all_skipped:-exit status 4}"; return; } ;;
+	1) [ "$bad" -gt 0 ] || failed "$name: exit status 1, but no point says why" ;;
+	4) [ "$points" -gt 0 ] || { skipped "$name # SKIP ${all_skipped:-exit status 4}"; return; } ;;
 	124 | 137) failed "$name: killed, it took too long" ;;
-	[0-9]*) [ "$status" -gt 128 ] && failed "$name: killed by signal $((status - 128))" ||
-		failed "$name: exit status $status" ;;
+	129 | 1[3-9]?) failed "$name: killed by signal $((status - 128))" ;;
+	[0-9]*) failed "$name: exit status $status" ;;
 	*) failed "$name: $status" ;;
 	esac
-	if [ -n "$all_skipped" ] && [ $points = 0 ]; then
+	if [ -n "$all_skipped" ] && [ "$points" = 0 ]; then
 		skipped "$name # SKIP $all_skipped"
-	elif [ $points = 0 ] && [ "$status" = 0 ]; then
+	elif [ "$points" = 0 ] && [ "$status" = 0 ]; then
 		failed "$name: printed no test point"
-	elif [ -n "$planned" ] && [ "$planned" != $points ]; then
+	elif [ -n "$planned" ] && [ "$planned" != "$points" ]; then
 		failed "$name: $points points, but its plan was $planned"
-	elif [ -z "$planned" ] && [ $points -gt 0 ]; then
+	elif [ -z "$planned" ] && [ "$points" -gt 0 ]; then
 		failed "$name: printed no plan"
 	fi
 }

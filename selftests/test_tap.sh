@@ -19,7 +19,7 @@ expect() {
 		bad=1
 		echo "not ok $n - $1"
 		echo "# expected status $2 and '$3', got status $status and:"
-		sed 's/^/# /' <<< "$out"
+		echo "# ${out//$'\n'/$'\n'# }"
 	fi
 }
 

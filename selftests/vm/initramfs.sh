@@ -1,6 +1,8 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
+# shellcheck shell=dash
+#
 # /init of the guests' initramfs: finds the root and gives it the control. The
 # root is one for all guests, so it is shared read-only, under an overlay.
 /bin/busybox --install -s /bin
@@ -25,7 +27,8 @@ mount -t overlay -o lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work none /ne
 	{ echo "initramfs: cannot mount the overlay"; poweroff -f; }
 share dmsc /new/dmsc ro,cache=loose
 share results /new/results rw
-for word in $(cat /proc/cmdline); do
+read -r cmdline < /proc/cmdline
+for word in $cmdline; do
 	case $word in
 	dmsc.share=*) share "${word#*=}" "/new/mnt/${word#*=}" ro,cache=loose ;;
 	esac

@@ -48,6 +48,7 @@ mkdir -p "$out"
 
 # in_root COMMAND...: with $work as /src; the mount is gone with the command
 in_root() {
+	# shellcheck disable=SC2016 # the inner shell's arguments
 	unshare --mount bash -c 'mount --bind "$1" "$2/src" && mount --bind "$1" "$2/usr/lib/modules/$3/updates" &&
 		mount -t proc none "$2/proc" && exec chroot "$2" "${@:4}"' in_root "$work" "$ROOT" "$version" "$@"
 }

@@ -4,6 +4,7 @@
 
 DMSC_CACHE=${DMSC_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/dmsc}
 ROOT=$DMSC_CACHE/root
+# shellcheck disable=SC2034 # for who sources this
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 : "${DMSC_KERNELS:=6.1 6.12 7.3}"

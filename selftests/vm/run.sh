@@ -110,7 +110,7 @@ done
 # Plain "max" has 5-level page tables, which make some kernels print a false splat.
 case ${DMSC_ACCEL:-tcg} in
 kvm) accel=(-accel kvm -cpu host) ;;
-*) accel=(-accel tcg,thread=multi -cpu max,la57=off) ;;
+*) accel=(-accel "tcg,thread=multi" -cpu "max,la57=off") ;;
 esac
 # A loaded machine may stop a guest for a while: its watchdogs are patient.
 append+=' rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tsc=reliable mitigations=off'

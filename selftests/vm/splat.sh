@@ -6,7 +6,10 @@
 # test_splat.sh shows that it sees each kind.
 set -euo pipefail
 
-[ $# = 1 ] && [ -r "$1" ] || { echo "usage: splat.sh LOG (must be readable)" >&2; exit 2; }
+if [ $# != 1 ] || [ ! -r "$1" ]; then
+	echo "usage: splat.sh LOG (must be readable)" >&2
+	exit 2
+fi
 
 bad='WARNING:|BUG:|BUG |Oops|Call Trace|cut here|general protection fault'
 bad+='|Kernel panic|Unable to handle kernel|unable to handle|invalid opcode|divide error|stack segment'

@@ -9,6 +9,7 @@
 #include <linux/if_vlan.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <net/dsfield.h>
 #include <net/ndisc.h>
 
 #include "qdisc.h"

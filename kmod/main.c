@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* sch_dmsc: scheduling queues for the traffic of distributed training. */
 #include <linux/module.h>
+#include <net/genetlink.h>
 
 #include "qdisc.h"
 

@@ -5,6 +5,7 @@
  * change of the list between two parts is told to the reader by cb->seq.
  */
 #include <linux/rtnetlink.h>
+#include <net/sock.h>
 
 #include "netlink.h"
 

@@ -107,6 +107,7 @@ struct workload_item {
 	uint32_t group_size;
 	uint32_t stage;			/* pipeline stage whose ranks do this */
 	char phase[32];			/* forward, backward, step; init is not kept */
+	bool to_next;			/* COMM_SEND, COMM_RECV: the other end is the next stage */
 	uint32_t line;
 };
 

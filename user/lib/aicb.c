@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * AICB workload files (aliyun/aicb, physical workloads): one row a collective
+ * of the ranks of a pipeline stage. A file is
+ *	[rank0 ~ rank127]	or	[ pp_stage0: [rank0, rank1, ...] ]
+ *	comm_type,comm_group,comm_group_size,msg_size,stage,dst,src,additional,...
+ *	rows; the last one is CommType.epoch_end
+ * once, or once a pipeline stage. Initialisation is not part of an iteration.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/spec.h"
+
+#define MAX_ROWS	4000000U
+#define MAX_STAGES	1024U
+#define MAX_BYTES	(1ULL << 44)
+#define NR_COLUMNS	12
+#define HEADER		"comm_type,comm_group,comm_group_size,msg_size,stage,"
+
+enum { COL_TYPE, COL_GROUP, COL_SIZE, COL_BYTES, COL_STAGE, COL_DST, COL_SRC, COL_ADDITIONAL };
+
+struct name {
+	const char *name;
+	int value;
+};
+
+static const struct name kinds[] = {
+	{ "all_reduce", COMM_ALL_REDUCE },	   { "reduce_scatter", COMM_REDUCE_SCATTER },
+	{ "all_gather", COMM_ALL_GATHER },	   { "all_to_all", COMM_ALL_TO_ALL },
+	{ "broadcast", COMM_BROADCAST },	   { "isend", COMM_SEND },
+	{ "irecv", COMM_RECV },			   { "barrier", COMM_BARRIER },
+	{ "reduce", COMM_REDUCE_SCATTER },	   { "all_gather_into_tensor", COMM_ALL_GATHER },
+	{ "reduce_scatter_tensor", COMM_REDUCE_SCATTER }, { NULL, -1 },
+};
+
+static const struct name groups[] = {
+	{ "tp_group", GROUP_TP }, { "dp_group", GROUP_DP }, { "pp_group", GROUP_PP },
+	{ "ep_group", GROUP_EP }, { NULL, -1 },
+};
+
+struct parser {
+	const char *file;
+	struct dmsc_error *err;
+	uint32_t line, room;
+	uint32_t nr_stages;
+	bool in_block, ended;
+	struct workload w;
+};
+
+static int fail(struct parser *p, const char *field, const char *got, const char *expected)
+{
+	return dmsc_fail(p->err, -EINVAL, "%s:%u: %s: '%.60s', expected %s", p->file, p->line, field, got,
+			 expected);
+}
+
+static int find(const struct name *names, const char *prefix, const char *s)
+{
+	size_t n = strlen(prefix);
+
+	if (strncmp(s, prefix, n))
+		return -1;
+	for (; names->name; names++) {
+		if (!strcmp(names->name, s + n))
+			return names->value;
+	}
+	return -1;
+}
+
+static int parse_number(struct parser *p, const char *field, const char *s, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(s, &end, 10);
+	if (!isdigit((unsigned char)*s) || *end || errno || *out > max)
+		return fail(p, field, s, "a whole number in range");
+	return 0;
+}
+
+/* "[rank0 ~ rank127]" or "[ pp_stage3: [rank48, ...] ]" opens a stage. */
+static int open_stage(struct parser *p, const char *line)
+{
+	const char *pp = strstr(line, "pp_stage"), *s;
+	unsigned long stage = 0, last;
+	char *end;
+
+	if (p->in_block && !p->ended)
+		return dmsc_fail(p->err, -EINVAL, "%s:%u: stage %u: no CommType.epoch_end before the next stage",
+				 p->file, p->line, p->nr_stages - 1);
+	if (pp) {
+		stage = strtoul(pp + 8, &end, 10);
+		if (end == pp + 8 || *end != ':' || stage >= MAX_STAGES)
+			return fail(p, "stage", line, "[ pp_stageN: [rank...] ]");
+	}
+	if (stage != p->nr_stages)
+		return fail(p, "stage", line, "stages in order, each once");
+	for (s = line; (s = strstr(s, "rank")); s += 4) {
+		last = strtoul(s + 4, &end, 10);
+		if (end == s + 4 || last >= 1000000)
+			return fail(p, "ranks", line, "rank numbers below 1000000");
+		if (last + 1 > p->w.world)
+			p->w.world = last + 1;
+	}
+	if (!p->w.world)
+		return fail(p, "ranks", line, "[rank0 ~ rankN] or [ pp_stageN: [rank...] ]");
+	p->nr_stages++;
+	p->in_block = true;
+	p->ended = false;
+	return 0;
+}
+
+static int split(struct parser *p, char *line, char *col[NR_COLUMNS])
+{
+	char *s = line;
+	int n = 0;
+
+	for (;;) {
+		if (n == NR_COLUMNS)
+			return fail(p, "row", line, "12 columns");
+		col[n++] = s;
+		s = strchr(s, ',');
+		if (!s)
+			break;
+		*s++ = '\0';
+	}
+	if (n != NR_COLUMNS)
+		return fail(p, "row", line, "12 columns (is the file truncated?)");
+	return 0;
+}
+
+static int check_group_size(struct parser *p, const struct workload_item *item, const char *text)
+{
+	uint32_t *known = item->group == GROUP_TP ? &p->w.tensor : &p->w.data;
+
+	if (item->group != GROUP_TP && item->group != GROUP_DP)
+		return 0;
+	if (!item->group_size)
+		return fail(p, "comm_group_size", text, "at least 1");
+	if (*known && *known != item->group_size)
+		return fail(p, "comm_group_size", text, "the size that the group had before");
+	*known = item->group_size;
+	return 0;
+}
+
+static int add_row(struct parser *p, char *line)
+{
+	struct workload_item *item, *grown;
+	char *col[NR_COLUMNS];
+	uint64_t v;
+	int ret, kind, group;
+
+	if (!p->in_block)
+		return fail(p, "row", line, "[rank0 ~ rankN] first");
+	ret = split(p, line, col);
+	if (ret)
+		return ret;
+	if (!strcmp(col[COL_TYPE], "CommType.epoch_end")) {
+		p->ended = true;
+		return 0;
+	}
+	kind = find(kinds, "CommType.", col[COL_TYPE]);
+	if (kind < 0)
+		return fail(p, "comm_type", col[COL_TYPE], "a CommType that is known");
+	ret = parse_number(p, "msg_size", col[COL_BYTES], MAX_BYTES, &v);
+	if (ret)
+		return ret;
+	p->ended = false;
+	if (!strncmp(col[COL_STAGE], "init", 4) || kind == COMM_BARRIER || !v)
+		return 0;
+	group = find(groups, "CommGroup.", col[COL_GROUP]);
+	if (group < 0)
+		return fail(p, "comm_group", col[COL_GROUP], "tp_group, dp_group, pp_group or ep_group");
+	if (strncmp(col[COL_STAGE], "forward", 7) && strncmp(col[COL_STAGE], "backward", 8) &&
+	    strncmp(col[COL_STAGE], "step", 4))
+		return fail(p, "stage", col[COL_STAGE], "forward..., backward..., step... or init...");
+
+	if (p->w.nr_items == p->room) {
+		p->room = p->room ? 2 * p->room : 1024;
+		grown = p->room <= 2 * MAX_ROWS ? realloc(p->w.items, p->room * sizeof(*grown)) : NULL;
+		if (!grown)
+			return dmsc_fail(p->err, -ENOMEM, "%s:%u: row: too many rows", p->file, p->line);
+		p->w.items = grown;
+	}
+	item = &p->w.items[p->w.nr_items];
+	memset(item, 0, sizeof(*item));
+	item->kind = kind;
+	item->group = group;
+	item->bytes = v;
+	item->stage = p->nr_stages - 1;
+	item->line = p->line;
+	snprintf(item->phase, sizeof(item->phase), "%.*s", (int)strcspn(col[COL_STAGE], "._"),
+		 col[COL_STAGE]);
+	ret = parse_number(p, "comm_group_size", col[COL_SIZE], 1000000, &v);
+	item->group_size = v;
+	if (!ret)
+		ret = check_group_size(p, item, col[COL_SIZE]);
+	if (!ret && (kind == COMM_SEND || kind == COMM_RECV)) {
+		item->to_next = strstr(col[COL_ADDITIONAL], "_next");
+		if (!item->to_next && !strstr(col[COL_ADDITIONAL], "_prev"))
+			ret = fail(p, "additional", col[COL_ADDITIONAL], "send_next, send_prev, recv_next or recv_prev");
+	}
+	if (!ret)
+		p->w.nr_items++;
+	return ret;
+}
+
+static int parse_line(struct parser *p, char *line)
+{
+	if (!*line)
+		return 0;
+	if (*line == '[')
+		return open_stage(p, line);
+	if (!strncmp(line, HEADER, strlen(HEADER)))
+		return 0;
+	return add_row(p, line);
+}
+
+static int finish(struct parser *p)
+{
+	uint32_t ranks;
+
+	if (!p->in_block)
+		return fail(p, "file", "", "an AICB workload: [rank0 ~ rankN]");
+	if (!p->ended)
+		return dmsc_fail(p->err, -EINVAL, "%s:%u: file: ends without CommType.epoch_end, expected it as the last row (truncated?)",
+				 p->file, p->line);
+	if (!p->w.nr_items)
+		return fail(p, "file", "", "at least one collective of an iteration");
+	p->w.pipeline = p->nr_stages;
+	if (!p->w.tensor)
+		p->w.tensor = 1;
+	ranks = p->w.world / p->nr_stages;
+	if (!p->w.data)
+		p->w.data = ranks / p->w.tensor ? ranks / p->w.tensor : 1;
+	if ((uint64_t)p->w.tensor * p->w.data * p->w.pipeline != p->w.world)
+		return dmsc_fail(p->err, -EINVAL, "%s:1: ranks: %u, expected tensor %u x data %u x pipeline %u",
+				 p->file, p->w.world, p->w.tensor, p->w.data, p->w.pipeline);
+	return 0;
+}
+
+int workload_read_aicb(const char *file, struct workload *out, struct dmsc_error *err)
+{
+	struct parser p = { .file = file, .err = err };
+	size_t room = 0;
+	char *line = NULL;
+	struct stat st;
+	ssize_t n;
+	FILE *in;
+	int ret = 0;
+
+	in = fopen(file, "re");
+	if (!in)
+		return dmsc_fail(err, -errno, "%s: %s", file, strerror(errno));
+	if (fstat(fileno(in), &st) < 0 || !S_ISREG(st.st_mode)) {
+		fclose(in);
+		return dmsc_fail(err, -EINVAL, "%s: is not a file", file);
+	}
+	snprintf(p.w.file, sizeof(p.w.file), "%s", file);
+	while (!ret && (n = getline(&line, &room, in)) >= 0) {
+		p.line++;
+		if (memchr(line, '\0', n)) {
+			ret = fail(&p, "row", "", "text, no binary data");
+			break;
+		}
+		while (n && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+			line[--n] = '\0';
+		ret = parse_line(&p, line);
+	}
+	if (!ret && ferror(in))
+		ret = dmsc_fail(err, -EIO, "%s: cannot be read", file);
+	if (!ret)
+		ret = finish(&p);
+	free(line);
+	fclose(in);
+	if (ret)
+		workload_free(&p.w);
+	else
+		*out = p.w;
+	return ret;
+}

@@ -50,7 +50,7 @@ tests = $(patsubst %.c,$(B)/%,$(wildcard selftests/$(1)/*.c))
 unit_tests := $(call tests,unit)
 other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod)
 
-.PHONY: all tests kmod kmod-here check lint format run install dkms clean help deps
+.PHONY: all tests kmod kmod-here check lint format run install install-src dkms clean help deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -149,7 +149,7 @@ deps:
 	$(Q).ci/deps --install
 
 srcdir := $(PREFIX)/src/dmsc-$(DMSC_VERSION)
-install: all
+install: all install-src
 	$(INSTALL) -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include/linux \
 		$(DESTDIR)$(SYSCONFDIR)/dmsc $(DESTDIR)$(PREFIX)/lib/systemd/system \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/dmsc/examples
@@ -162,6 +162,9 @@ install: all
 	for page in doc/man/*.[1578]; do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
 	done
+
+# The module's source, where DKMS looks for it.
+install-src:
 	for f in Kbuild version.mk $$(find kmod include/uapi -name '*.[ch]'); do \
 		$(INSTALL) -D -m 644 $$f $(DESTDIR)$(srcdir)/$$f || exit 1; \
 	done

@@ -58,6 +58,9 @@ run_group() {
 		echo '#>> begin vm/test_run'
 		selftests/vm/test_run.sh "${all[0]}" 2>&1
 		echo "#>> end vm/test_run $?"
+		echo '#>> begin vm/test_dkms'
+		selftests/vm/test_dkms.sh "${all[0]}" 2>&1
+		echo "#>> end vm/test_dkms $?"
 		;;
 	*) guest_group "$1" ;;
 	esac

@@ -38,12 +38,12 @@ files() {
 	done | sort -u
 }
 
-checkpatch() { # IGNORED-TYPES DIR...
+checkpatch() { # IGNORED-TYPES PATTERN...
 	local ignore=$1 list
 	shift
-	mapfile -t list < <(files "${@/%//*.[ch]}")
-	[ ${#list[@]} -gt 0 ] || { echo "no source in $*"; return 1; }
-	cd "$work" && perl "$source/scripts/checkpatch.pl" --no-tree --strict --terse --show-types --no-summary \
+	mapfile -t list < <(files "$@")
+	[ ${#list[@]} -gt 0 ] || { echo "no file like $*"; return 1; }
+	cd "$work" && perl "$source/scripts/checkpatch.pl" --no-tree --root="$work" --strict --terse --show-types --no-summary \
 		--max-line-length=100 --ignore "$ignore" -f "${list[@]}"
 }
 
@@ -87,10 +87,13 @@ module_licences() {
 
 if source=$(selftests/vm/root.sh --source); then
 	# CAMELCASE: checkpatch knows the kernel's own names only inside its tree.
-	check 'checkpatch: kmod/' checkpatch CAMELCASE kmod
+	check 'checkpatch: kmod/' checkpatch CAMELCASE 'kmod/*.[ch]' ':!kmod/core/shim.h'
+	# The shim gives userspace the kernel's own types and min() and max().
+	check 'checkpatch: kmod/core/shim.h' checkpatch CAMELCASE,PREFER_KERNEL_TYPES,MACRO_ARG_REUSE \
+		kmod/core/shim.h
 	# VOLATILE: libbpf's way to say "constant, set by the loader".
-	check 'checkpatch: bpf/' checkpatch CAMELCASE,VOLATILE bpf
-	check 'checkpatch: include/uapi/' checkpatch CAMELCASE include/uapi
+	check 'checkpatch: bpf/' checkpatch CAMELCASE,VOLATILE 'bpf/*.[ch]'
+	check 'checkpatch: include/uapi/' checkpatch CAMELCASE 'include/uapi/*.h'
 else
 	check "checkpatch out of Debian's kernel source" false
 fi

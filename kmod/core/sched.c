@@ -124,19 +124,39 @@ static struct dmsc_pkt *queue_drop_oldest(struct dmsc_sched *s, struct dmsc_queu
 	return p;
 }
 
-static void queue_idle(struct dmsc_sched *s, struct dmsc_queue *q)
+static void queue_activate(struct dmsc_sched_class *c, struct dmsc_queue *q)
 {
-	if (s->pending == q)
-		s->pending = NULL;
-	list_del_init(&q->active);
+	if (!list_empty(&q->active))
+		return;
+	q->deficit = q->quantum;
+	q->fresh = true;
+	list_add_tail(&q->active, &c->fresh);
 }
 
-static void class_idle(struct dmsc_sched_class *c)
+/*
+ * A fresh queue that runs empty waits out a round among the old ones: else a
+ * flow with one packet at a time would be fresh again each time and starve
+ * them (RFC 8290, section 4.2).
+ */
+static void queue_emptied(struct dmsc_sched_class *c, struct dmsc_queue *q)
+{
+	if (q->fresh && !list_empty(&c->old)) {
+		q->fresh = false;
+		list_move_tail(&q->active, &c->old);
+	} else {
+		list_del_init(&q->active);
+	}
+}
+
+static void class_emptied(struct dmsc_sched *s, struct dmsc_sched_class *c)
 {
 	/* What was owed to a class without packets is not owed later. */
 	if (c->credit > 0)
 		c->credit = 0;
+	/* Its turn ends, or a class with one packet at a time would keep it. */
 	c->deficit = 0;
+	if (c == &s->class[dmsc_class_order[s->round]])
+		s->round = (s->round + 1) % DMSC_NR_CLASSES;
 }
 
 static void account_drop(struct dmsc_sched *s, struct dmsc_queue *q, u32 len, bool queued)
@@ -151,9 +171,9 @@ static void account_drop(struct dmsc_sched *s, struct dmsc_queue *q, u32 len, bo
 			count_out(all[i], 1, len);
 	}
 	if (queued && !q->head)
-		queue_idle(s, q);
+		queue_emptied(&s->class[q->class], q);
 	if (queued && !s->class[q->class].n.backlog_packets)
-		class_idle(&s->class[q->class]);
+		class_emptied(s, &s->class[q->class]);
 }
 
 /* The longest backlogged queue of a class, in bytes. */
@@ -216,10 +236,7 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 	q->tail = p;
 	for (i = 0; i < 3; i++)
 		count_in(all[i], 1, p->len);
-	if (list_empty(&q->active)) {
-		q->deficit = q->quantum;
-		list_add_tail(&q->active, &c->fresh);
-	}
+	queue_activate(c, q);
 	*mark = c->cfg.ecn && c->n.backlog_bytes > c->cfg.ecn;
 	return dropped;
 }
@@ -232,22 +249,26 @@ void dmsc_sched_marked(struct dmsc_sched *s, struct dmsc_queue *q)
 }
 
 /*
- * Deficit round robin within a class. Ends: a queue in front with a deficit
- * below its head gains at least DMSC_QUANTUM_MIN a round, and the class has a
- * backlogged queue.
+ * Deficit round robin within a class. Ends: the class has a backlogged queue,
+ * empty ones leave the lists, and a deficit that is used up, by one packet at
+ * most, gains at least DMSC_QUANTUM_MIN a round.
  */
 static struct dmsc_queue *class_pick(struct dmsc_sched_class *c)
 {
 	struct dmsc_queue *q;
-	bool fresh;
 
 	for (;;) {
-		fresh = !list_empty(&c->fresh);
-		q = list_first_entry(fresh ? &c->fresh : &c->old, struct dmsc_queue, active);
-		if (q->deficit > 0)
+		q = list_first_entry(list_empty(&c->fresh) ? &c->old : &c->fresh,
+				     struct dmsc_queue, active);
+		if (!q->head) {
+			queue_emptied(c, q);
+		} else if (q->deficit > 0) {
 			return q;
-		q->deficit += q->quantum;
-		list_move_tail(&q->active, &c->old);
+		} else {
+			q->deficit += q->quantum;
+			q->fresh = false;
+			list_move_tail(&q->active, &c->old);
+		}
 	}
 }
 
@@ -354,9 +375,9 @@ struct dmsc_pkt *dmsc_sched_dequeue(struct dmsc_sched *s)
 		count_out(all[i], 1, p->len);
 	}
 	if (!q->head)
-		queue_idle(s, q);
+		queue_emptied(c, q);
 	if (!class_ready(c))
-		class_idle(c);
+		class_emptied(s, c);
 	return p;
 }
 
@@ -372,6 +393,10 @@ struct dmsc_pkt *dmsc_sched_purge(struct dmsc_sched *s)
 			q = list_first_entry(list_empty(&c->fresh) ? &c->old : &c->fresh,
 					     struct dmsc_queue, active);
 			p = queue_drop_oldest(s, q);
+			if (!p) {
+				list_del_init(&q->active);
+				continue;
+			}
 			account_drop(s, q, p->len, true);
 			p->next = chain;
 			chain = p;
@@ -418,6 +443,9 @@ static void queue_splice(struct dmsc_sched *s, struct dmsc_queue *from, struct d
 {
 	u32 packets = from->n.backlog_packets, bytes = from->n.backlog_bytes;
 
+	if (s->pending == from)
+		s->pending = NULL;
+	list_del_init(&from->active);
 	if (!from->head)
 		return;
 	if (to->tail)
@@ -430,11 +458,7 @@ static void queue_splice(struct dmsc_sched *s, struct dmsc_queue *from, struct d
 	count_in(&to->n, packets, bytes);
 	to->n.enq_packets += packets;
 	to->n.enq_bytes += bytes;
-	if (list_empty(&to->active)) {
-		to->deficit = to->quantum;
-		list_add_tail(&to->active, &s->class[to->class].fresh);
-	}
-	queue_idle(s, from);
+	queue_activate(&s->class[to->class], to);
 }
 
 struct dmsc_queue *dmsc_sched_set_slot(struct dmsc_sched *s, u32 slot, struct dmsc_queue *q)

@@ -45,7 +45,8 @@ struct dmsc_counters {
 
 /* A queue of packets: a configured slot, or one hashed flow bucket of a class. */
 struct dmsc_queue {
-	struct list_head active;	/* in its class's fresh or old list */
+	struct list_head active;	/* in its class's fresh or old list, or in none */
+	bool fresh;			/* in which of the two */
 	struct dmsc_pkt *head, *tail;
 	s32 deficit;			/* bytes */
 	u32 quantum;			/* bytes a round */
@@ -62,7 +63,7 @@ struct dmsc_class_config {
 
 struct dmsc_sched_class {
 	struct dmsc_class_config cfg;
-	struct list_head fresh, old;	/* backlogged queues */
+	struct list_head fresh, old;	/* backlogged queues, and emptied ones in old */
 	s64 credit;			/* guaranteed service owed, bytes * 1000 */
 	s32 deficit;			/* among weighted classes, bytes */
 	u32 nr_hashed;			/* power of two */

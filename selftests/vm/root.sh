@@ -91,7 +91,7 @@ fetch() {
 make_root() {
 	local include
 	say "cache: $DMSC_CACHE: guest root, Debian $SUITE (about 2 minutes, once)"
-	rm -rf "$ROOT" "$ROOT.new"
+	rm -rf "$ROOT" "$ROOT.new" "$DMSC_CACHE"/initramfs-*
 	include=$(IFS=,; echo "${PACKAGES[*]}")
 	debootstrap --variant=minbase --include="$include" --keyring="$keyring" \
 		"$SUITE" "$ROOT.new" "$mirror" > "$DMSC_CACHE/debootstrap.log" 2>&1 || {

@@ -108,10 +108,24 @@ static int on_error(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_STOP;
 }
 
+/* The end of a dump carries its error, if there was one. */
+static int on_done(const struct nlmsghdr *nlh, void *data)
+{
+	struct answer *a = data;
+
+	if (mnl_nlmsg_get_payload_len(nlh) >= sizeof(int))
+		memcpy(&a->err, mnl_nlmsg_get_payload(nlh), sizeof(int));
+	if (a->err > 0)
+		a->err = 0;
+	return MNL_CB_STOP;
+}
+
 int rtnl_do(struct rtnl *r, struct nlmsghdr *nlh, mnl_cb_t cb, void *data, const char *doing,
 	    struct dmsc_error *err)
 {
-	mnl_cb_t ctl[NLMSG_MIN_TYPE] = { [NLMSG_ERROR] = on_error };
+	mnl_cb_t ctl[NLMSG_MIN_TYPE] = {
+		[NLMSG_ERROR] = on_error, [NLMSG_DONE] = on_done,
+	};
 	struct answer a = { .cb = cb, .data = data };
 	unsigned int seq = nlh->nlmsg_seq;
 	int ret;

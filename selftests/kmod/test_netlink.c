@@ -1,0 +1,387 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Generic netlink family "dmsc": what it sets, shows and refuses, for root, for
+ * an ordinary user, from another network namespace, and for noise.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libmnl/libmnl.h>
+#include <linux/genetlink.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/queues.h"
+#include "selftests/bpf/tap.h"
+
+static struct queues *q;
+static struct dmsc_error err;
+static uint32_t one, multi;		/* interfaces: one qdisc, two under mq */
+
+static void sh(const char *command)
+{
+	CHECK(system(command) == 0, "%s", command);
+}
+
+static struct queue_class class_of(uint32_t ifindex, uint32_t id)
+{
+	struct queue_class_entry *e;
+	struct queue_class c = { .id = 99 };
+	size_t n, i;
+
+	CHECK(!queues_get_classes(q, ifindex, &e, &n, &err), "%s", err.text);
+	for (i = 0; i < n; i++) {
+		if (e[i].class.id == id)
+			c = e[i].class;
+	}
+	free(e);
+	return c;
+}
+
+static size_t count_queues(uint32_t ifindex)
+{
+	struct queue_queue_entry *e;
+	size_t n;
+
+	CHECK(!queues_get_queues(q, ifindex, &e, &n, &err), "%s", err.text);
+	free(e);
+	return n;
+}
+
+static void test_version(void)
+{
+	char version[32];
+	uint32_t abi;
+
+	CHECK(!queues_version(q, &abi, version, sizeof(version), &err), "%s", err.text);
+	CHECK_EQ(abi, DMSC_ABI, "");
+	CHECK(!strcmp(version, DMSC_VERSION), "%s", version);
+}
+
+static void test_dump(void)
+{
+	struct queue_qdisc *d;
+	struct queue_class_entry *e;
+	size_t n, i, mine = 0;
+
+	CHECK(!queues_get_qdiscs(q, 0, &d, &n, &err), "%s", err.text);
+	CHECK_EQ(n, 3, "qdiscs");
+	for (i = 0; i < n; i++)
+		mine += d[i].ifindex == multi;
+	CHECK_EQ(mine, 2, "under mq");
+	free(d);
+	CHECK(!queues_get_qdiscs(q, one, &d, &n, &err), "%s", err.text);
+	CHECK_EQ(n, 1, "with filter");
+	CHECK(d[0].handle == 0xd0000, "%x", d[0].handle);
+	free(d);
+	CHECK(!queues_get_classes(q, one, &e, &n, &err), "%s", err.text);
+	CHECK_EQ(n, DMSC_NR_CLASSES, "classes");
+	free(e);
+}
+
+static void test_set_class(void)
+{
+	struct queue_class c = { .id = 2, .mode = DMSC_MODE_WEIGHTED, .weight = 7, .share = 123,
+				 .limit = 77777, .ecn = 5555 }, got;
+
+	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
+	got = class_of(one, 2);
+	CHECK(got.weight == 7 && got.share == 123 && got.limit == 77777 && got.ecn == 5555, "");
+	/* both qdiscs of a device, or one by its handle */
+	CHECK(!queues_set_classes(q, multi, 0, &c, 1, &err), "%s", err.text);
+	c.weight = 9;
+	CHECK(queues_set_classes(q, multi, 0x12340000, &c, 1, &err) == -ENOENT, "");
+	CHECK(strstr(err.text, "no dmsc qdisc"), "%s", err.text);
+}
+
+static void refused(struct queue_class c, const char *why)
+{
+	struct queue_class two[2] = { { .id = 3, .mode = 1, .weight = 1, .share = 0, .limit = 4096 }, c };
+	struct queue_class before = class_of(one, 3), after;
+
+	CHECK(queues_set_classes(q, one, 0, two, 2, &err) < 0, "%s was taken", why);
+	CHECK(strstr(err.text, why), "'%s' does not say '%s'", err.text, why);
+	/* nor was the class before it changed */
+	after = class_of(one, 3);
+	CHECK(before.weight == after.weight && before.limit == after.limit, "half applied");
+}
+
+static void test_refusals(void)
+{
+	struct queue_class ok = { .id = 4, .mode = 1, .weight = 16, .share = 10, .limit = 65536 }, c;
+
+	c = ok, c.id = 8, refused(c, "integer out of range");
+	c = ok, c.mode = 2, refused(c, "integer out of range");
+	c = ok, c.weight = 0, refused(c, "integer out of range");
+	c = ok, c.weight = 1025, refused(c, "integer out of range");
+	c = ok, c.share = 901, refused(c, "integer out of range");
+	c = ok, c.share = 899, refused(c, "add up to more than 900");
+	c = ok, c.limit = 2047, refused(c, "2048 bytes to 1 GiB");
+	c = ok, c.limit = 0xffffffff, refused(c, "2048 bytes to 1 GiB");
+	c = ok, c.id = 3, refused(c, "named twice");
+	CHECK(queues_set_classes(q, if_nametoindex("lo"), 0, &ok, 1, &err) == -ENOENT, "%s", err.text);
+	CHECK(queues_set_classes(q, 99999, 0, &ok, 1, &err) == -ENOENT, "%s", err.text);
+}
+
+static void test_queues(void)
+{
+	struct queue_queue two[] = { { .slot = 5, .class = 2, .weight = 16, .sid = 1001 },
+				     { .slot = 6, .class = 3, .weight = 32, .sid = 1002 } };
+	struct queue_queue bad[] = { { .slot = 7, .class = 2, .weight = 16, .sid = 1 },
+				     { .slot = 7, .class = 3, .weight = 16, .sid = 2 } };
+	struct queue_queue_entry *e;
+	size_t n;
+
+	CHECK(!queues_set_queues(q, one, 0, two, 2, true, &err), "%s", err.text);
+	CHECK(!queues_get_queues(q, one, &e, &n, &err), "%s", err.text);
+	CHECK_EQ(n, 2, "");
+	CHECK(e[1].queue.slot == 6 && e[1].queue.class == 3 && e[1].queue.weight == 32 &&
+	      e[1].queue.sid == 1002, "");
+	free(e);
+	CHECK(queues_set_queues(q, one, 0, bad, 2, true, &err) < 0, "");
+	CHECK(strstr(err.text, "slot named twice"), "%s", err.text);
+	CHECK_EQ(count_queues(one), 2, "replace was half applied");
+	CHECK(!queues_set_queues(q, one, 0, bad, 1, false, &err), "%s", err.text);
+	CHECK_EQ(count_queues(one), 3, "added");
+	bad[0].slot = 0;
+	CHECK(queues_set_queues(q, one, 0, bad, 1, false, &err) == -ERANGE, "slot 0: %s", err.text);
+	bad[0].slot = 4096;
+	CHECK(queues_set_queues(q, one, 0, bad, 1, false, &err) == -ERANGE, "slot 4096: %s", err.text);
+	CHECK(queues_set_queues(q, one, 0, NULL, 0, false, &err) == -EINVAL, "%s", err.text);
+	CHECK(strstr(err.text, "no queue given"), "%s", err.text);
+	CHECK(!queues_set_queues(q, one, 0, NULL, 0, true, &err), "%s", err.text);
+	CHECK_EQ(count_queues(one), 0, "all removed");
+}
+
+static void test_all_slots(void)
+{
+	static struct queue_queue all[DMSC_NR_SLOTS - 1];
+	uint32_t i;
+
+	for (i = 0; i < DMSC_NR_SLOTS - 1; i++)
+		all[i] = (struct queue_queue){ .slot = i + 1, .class = i % 8,
+						.weight = 1 + i % 1024, .sid = i };
+	CHECK(!queues_set_queues(q, multi, 0, all, DMSC_NR_SLOTS - 1, true, &err), "%s", err.text);
+	CHECK_EQ(count_queues(multi), 2 * (DMSC_NR_SLOTS - 1), "");
+	CHECK(!queues_set_queues(q, multi, 0, all, 1, true, &err), "%s", err.text);
+	CHECK_EQ(count_queues(multi), 2, "");
+}
+
+/* Runs @fn in a child; its exit status is to be 0. */
+static void in_child(int (*fn)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(fn());
+	waitpid(pid, &status, 0);
+	CHECK(WIFEXITED(status), "killed");
+	CHECK_EQ(WEXITSTATUS(status), 0, "line of the child");
+}
+
+static int as_nobody(void)
+{
+	struct queue_class c = { .id = 4, .mode = 1, .weight = 16, .share = 10, .limit = 65536 };
+	struct queue_qdisc *d;
+	struct queues *mine;
+	size_t n;
+
+	if (setgid(65534) || setuid(65534) || queues_open(&mine, false, &err))
+		return __LINE__ & 127;
+	if (queues_set_classes(mine, one, 0, &c, 1, &err) != -EPERM)
+		return __LINE__ & 127;
+	if (queues_set_queues(mine, one, 0, NULL, 0, true, &err) != -EPERM)
+		return __LINE__ & 127;
+	/* looking is allowed */
+	if (queues_get_qdiscs(mine, 0, &d, &n, &err) || n != 3)
+		return __LINE__ & 127;
+	return 0;
+}
+
+static void test_nobody(void)
+{
+	in_child(as_nobody);
+}
+
+static int elsewhere(void)
+{
+	struct queue_class c = { .id = 4, .mode = 1, .weight = 16, .share = 10, .limit = 65536 };
+	struct queue_qdisc *d;
+	struct queues *mine;
+	size_t n;
+
+	if (unshare(CLONE_NEWNET) || queues_open(&mine, false, &err))
+		return __LINE__ & 127;
+	if (queues_get_qdiscs(mine, 0, &d, &n, &err) || n)
+		return __LINE__ & 127;
+	if (queues_set_classes(mine, one, 0, &c, 1, &err) != -ENOENT)
+		return __LINE__ & 127;
+	return 0;
+}
+
+static void test_other_namespace(void)
+{
+	in_child(elsewhere);
+}
+
+static void test_event(void)
+{
+	struct queue_class c = class_of(one, DMSC_CLASS_DEFAULT);
+	struct queue_event ev = { 0 };
+	struct pollfd p = { .events = POLLIN };
+
+	p.fd = queues_event_fd(q, &err);
+	CHECK(p.fd >= 0, "%s", err.text);
+	c.limit = DMSC_LIMIT_MIN;
+	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
+	/* the device is shaped, so a class of 2 KB must drop */
+	sh("ping -q -f -l 30 -c 60 -s 1400 -W 1 10.77.0.2 >/dev/null; true");
+	CHECK(poll(&p, 1, 60000) == 1, "no event");
+	CHECK(!queues_event_read(q, &ev, &err), "%s", err.text);
+	CHECK(ev.event == DMSC_EVENT_DROPS && ev.ifindex == one, "%u %u", ev.event, ev.ifindex);
+	CHECK(ev.class.id == DMSC_CLASS_DEFAULT && ev.class.stats.drop_packets > 0, "");
+	c.limit = 4 << 20;
+	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
+}
+
+/* ---- noise: random attributes to every command ---- */
+
+static uint32_t seed = 12345;
+
+static uint32_t rnd(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+static void noise(struct nlmsghdr *nlh, int depth)
+{
+	uint32_t n = rnd(6), len, i;
+	struct nlattr *nest;
+	uint8_t data[64];
+
+	while (n--) {
+		if (depth < 4 && rnd(3) == 0) {
+			nest = mnl_attr_nest_start(nlh, rnd(16));
+			noise(nlh, depth + 1);
+			mnl_attr_nest_end(nlh, nest);
+			if (!rnd(8))	/* a length that is not true */
+				nest->nla_len = rnd(200);
+			continue;
+		}
+		len = rnd(2) ? 4 : rnd(sizeof(data));
+		for (i = 0; i < len; i++)
+			data[i] = rnd(3) ? 0 : rnd(256);
+		if (rnd(2))
+			data[0] = rnd(10);
+		mnl_attr_put(nlh, rnd(16), len, data);
+	}
+	if (rnd(2))
+		mnl_attr_put_u32(nlh, DMSC_A_IFINDEX, one);
+}
+
+static uint16_t family_id(struct mnl_socket *nl)
+{
+	char buf[8192];
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	struct genlmsghdr *g;
+	const struct nlattr *attr;
+	ssize_t n;
+
+	nlh->nlmsg_type = GENL_ID_CTRL;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	g = mnl_nlmsg_put_extra_header(nlh, sizeof(*g));
+	g->cmd = CTRL_CMD_GETFAMILY;
+	g->version = 1;
+	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, DMSC_GENL_NAME);
+	CHECK(mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) > 0, "");
+	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+	CHECK(n > 0, "");
+	mnl_attr_for_each(attr, (struct nlmsghdr *)buf, sizeof(struct genlmsghdr)) {
+		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
+			return mnl_attr_get_u16(attr);
+	}
+	return 0;
+}
+
+static void test_noise(void)
+{
+	struct mnl_socket *nl = mnl_socket_open(NETLINK_GENERIC);
+	static char buf[65536];
+	struct nlmsghdr *nlh;
+	struct genlmsghdr *g;
+	uint16_t family;
+	int i, one_on = 1, strict;
+
+	CHECK(nl && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) >= 0, "");
+	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &one_on, sizeof(one_on));
+	family = family_id(nl);
+	CHECK(family, "");
+	printf("# seed %u\n", seed);
+	for (i = 0; i < 4000; i++) {
+		nlh = mnl_nlmsg_put_header(buf);
+		nlh->nlmsg_type = family;
+		nlh->nlmsg_seq = i + 1;
+		nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | (rnd(3) ? 0 : NLM_F_DUMP);
+		g = mnl_nlmsg_put_extra_header(nlh, sizeof(*g));
+		g->cmd = rnd(DMSC_CMD_MAX + 3);
+		g->version = rnd(4) ? DMSC_GENL_VERSION : rnd(256);
+		noise(nlh, 0);
+		if (!rnd(10))	/* truncated */
+			nlh->nlmsg_len = NLMSG_HDRLEN + rnd(nlh->nlmsg_len - NLMSG_HDRLEN + 1);
+		strict = rnd(2);
+		setsockopt(mnl_socket_get_fd(nl), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict,
+			   sizeof(strict));
+		if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+			continue;
+		while (recv(mnl_socket_get_fd(nl), buf, sizeof(buf), MSG_DONTWAIT) > 0)
+			;
+	}
+	mnl_socket_close(nl);
+	/* and it still answers as before */
+	test_version();
+	CHECK_EQ(class_of(one, 7).id, 7, "");
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = {
+		TAP_TEST(test_version),	   TAP_TEST(test_dump),	       TAP_TEST(test_set_class),
+		TAP_TEST(test_refusals),   TAP_TEST(test_queues),      TAP_TEST(test_all_slots),
+		TAP_TEST(test_nobody),	   TAP_TEST(test_other_namespace), TAP_TEST(test_event),
+		TAP_TEST(test_noise),
+	};
+
+	if (system("modprobe -q sch_dmsc"))
+		return tap_skip_all("no module sch_dmsc");
+	if (unshare(CLONE_NEWNET) ||
+	    system("ip link set lo up && ip netns add dmscnl &&"
+		   "ip link add d1 type veth peer name d1p netns dmscnl &&"
+		   "ip addr add 10.77.0.1/24 dev d1 && ip link set d1 up &&"
+		   "ip -n dmscnl addr add 10.77.0.2/24 dev d1p && ip -n dmscnl link set d1p up &&"
+		   "ip link add d2 numtxqueues 2 type dummy && ip link set d2 up &&"
+		   "tc qdisc add dev d1 root handle 1: tbf rate 1mbit burst 3000 limit 1000000 &&"
+		   "tc qdisc add dev d1 parent 1:1 handle d: dmsc &&"
+		   "tc qdisc add dev d2 root handle 2: mq &&"
+		   "tc qdisc add dev d2 parent 2:1 dmsc && tc qdisc add dev d2 parent 2:2 dmsc")) {
+		printf("Bail out! cannot make the devices\n");
+		return TAP_FAIL;
+	}
+	one = if_nametoindex("d1");
+	multi = if_nametoindex("d2");
+	if (queues_open(&q, false, &err)) {
+		printf("Bail out! %s\n", err.text);
+		return TAP_FAIL;
+	}
+	int ret = tap_run(tests, sizeof(tests) / sizeof(tests[0]));
+
+	queues_close(q);
+	if (system("ip netns del dmscnl"))
+		return TAP_FAIL;
+	return ret;
+}

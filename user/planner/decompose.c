@@ -17,6 +17,7 @@
  *  [G21] Lepikhin et al., GShard (2021), section 3: two all-to-alls a
  *	mixture-of-experts layer forward, and their mirror images backward.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -339,9 +340,11 @@ static void count_totals(const struct decomposition *x, struct plan_totals *n)
 static int decompose(struct decomposition *x, struct dmsc_error *err)
 {
 	struct bulk *bulk = NULL;
+	char source[300];
 	int ret;
 
-	ret = place_ranks(&x->b, x->job->file, &x->grid, x->job->first_sid, err);
+	snprintf(source, sizeof(source), "%s:%u", x->job->file, x->job->line_parallel);
+	ret = place_ranks(&x->b, source, &x->grid, x->job->first_sid, err);
 	if (!ret)
 		ret = bulk_place(&x->b, x->job, &bulk, err);
 	if (!ret) {

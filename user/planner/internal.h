@@ -23,9 +23,9 @@ static inline uint32_t grid_rank(const struct grid *g, uint32_t t, uint32_t d, u
 	return t + g->tensor * (d + g->data * p);
 }
 
-/* place.c: hosts of the topology, ranks and bulk ends as instances */
+/* place.c: hosts of the topology, ranks as instances; @source: file:line of the grid */
 int place_hosts(struct plan *plan, const struct topology *topo, struct dmsc_error *err);
-int place_ranks(struct builder *b, const char *file, const struct grid *g, uint32_t first_sid,
+int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_sid,
 		struct dmsc_error *err);
 
 /* bulk.c: instances before, flows after the steps of the ranks */

@@ -36,7 +36,7 @@ static uint32_t host_gpus(const struct plan *p, uint32_t host)
 	return p->topo.nodes[p->hosts[host].node].gpus;
 }
 
-int place_ranks(struct builder *b, const char *file, const struct grid *g, uint32_t first_sid,
+int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_sid,
 		struct dmsc_error *err)
 {
 	struct plan *p = b->plan;
@@ -48,12 +48,12 @@ int place_ranks(struct builder *b, const char *file, const struct grid *g, uint3
 		if (host_gpus(p, h) && host_gpus(p, h) < g->tensor)
 			return dmsc_fail(err, -EINVAL,
 					 "%s: parallel.tensor: %u, expected at most %u, the GPUs of host %s (a tensor group stays inside one host)",
-					 file, g->tensor, host_gpus(p, h), p->hosts[h].name);
+					 source, g->tensor, host_gpus(p, h), p->hosts[h].name);
 	}
 	if (world > gpus)
 		return dmsc_fail(err, -EINVAL,
 				 "%s: parallel: tensor %u x pipeline %u x data %u needs %llu GPUs, topology %s has %llu for such groups",
-				 file, g->tensor, g->pipeline, g->data, (unsigned long long)world,
+				 source, g->tensor, g->pipeline, g->data, (unsigned long long)world,
 				 p->topo.name, (unsigned long long)gpus);
 
 	for (s = 0; s < g->pipeline; s++) {

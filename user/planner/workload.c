@@ -6,6 +6,7 @@
  * estimated from the parameters that the file moves.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -207,7 +208,7 @@ static int fold_grid(struct fold *x, const struct topology *topo, struct dmsc_er
 		groups += topo->nodes[n].kind == NODE_HOST ? topo->nodes[n].gpus / w->tensor : 0;
 	if (groups < w->pipeline)
 		return dmsc_fail(err, -EINVAL,
-				 "%s: %u pipeline stages of %u tensor ranks, but topology %s holds %llu such groups",
+				 "%s:1: ranks: %u pipeline stages of %u tensor ranks, but topology %s holds %llu such groups",
 				 w->file, w->pipeline, w->tensor, topo->name, (unsigned long long)groups);
 	x->grid.tensor = w->tensor;
 	x->grid.pipeline = w->pipeline;
@@ -299,10 +300,12 @@ static void all_ranks(struct fold *x, const uint32_t *start)
 static int build(struct fold *x, const struct topology *topo, struct plan *plan, struct dmsc_error *err)
 {
 	uint32_t *start = calloc(x->w->pipeline + 1, sizeof(*start)), i;
-	uint64_t params = 0;
 	struct bulk *bulk = NULL;
+	uint64_t params = 0;
+	char source[300];
 	int ret;
 
+	snprintf(source, sizeof(source), "%s:1", x->w->file);
 	ret = start ? 0 : dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 	for (i = 0; !ret && i < x->w->nr_items; i++)
 		start[x->w->items[i].stage + 1] = i + 1;
@@ -318,7 +321,7 @@ static int build(struct fold *x, const struct topology *topo, struct plan *plan,
 	if (!ret)
 		ret = place_hosts(plan, topo, err);
 	if (!ret)
-		ret = place_ranks(&x->b, x->w->file, &x->grid, x->job->first_sid, err);
+		ret = place_ranks(&x->b, source, &x->grid, x->job->first_sid, err);
 	if (!ret)
 		ret = bulk_place(&x->b, x->job, &bulk, err);
 	x->tp = calloc(x->grid.tensor + x->grid.data + 1, sizeof(*x->tp));

@@ -14,7 +14,7 @@
 #define MAX_DRAWN_LINKS 256
 #define MAX_PORTS	8 /* lines in a box */
 
-#define BOX_W	136.0
+#define BOX_W	160.0
 #define BOX_GAP 22.0
 #define LINE_H	15.0
 
@@ -157,7 +157,7 @@ static double port_x(const struct layout *l, uint32_t link, uint32_t node)
 
 struct line {
 	double x1, y1, x2, y2; /* from end a to end b */
-	double nx, ny;	       /* one unit to the right of that direction */
+	double dx, dy;	       /* one unit to the right of that direction */
 };
 
 static struct line link_line(const struct layout *l, uint32_t link)
@@ -165,24 +165,26 @@ static struct line link_line(const struct layout *l, uint32_t link)
 	const struct report_link *rl = &l->r->links[link];
 	uint32_t low = lower_end(l, rl), high = rl->a + rl->b - low;
 	double xl = port_x(l, link, low), yl = l->box[low].y;
-	double xh = port_x(l, link, high), yh = l->box[high].y + l->box[high].h, len;
+	double xh = port_x(l, link, high), yh = l->box[high].y + l->box[high].h, len, rise;
 	struct line line = { xl, yl, xh, yh, 0, 0 };
 
 	if (rl->a != low)
 		line = (struct line){ xh, yh, xl, yl, 0, 0 };
 	len = hypot(line.x2 - line.x1, line.y2 - line.y1);
-	if (len > 0) {
-		line.nx = -(line.y2 - line.y1) / len;
-		line.ny = (line.x2 - line.x1) / len;
-	}
+	rise = line.y2 - line.y1;
+	/* Sideways along the boxes' edges, so that every line ends at its boxes. */
+	if (l->box[low].tier != l->box[high].tier)
+		line.dx = (rise < 0 ? 1 : -1) * fmin(len / fabs(rise), 2.5);
+	else if (len > 0)
+		line.dy = (line.x2 - line.x1) / len;
 	return line;
 }
 
-/* The line moved sideways by @off. */
+/* The line moved to the right by @off. */
 static void put_line(struct text *t, const struct line *n, double off)
 {
-	text_add(t, "M%s %s", number_xy(n->x1 + n->nx * off).s, number_xy(n->y1 + n->ny * off).s);
-	text_add(t, "L%s %s", number_xy(n->x2 + n->nx * off).s, number_xy(n->y2 + n->ny * off).s);
+	text_add(t, "M%s %s", number_xy(n->x1 + n->dx * off).s, number_xy(n->y1 + n->dy * off).s);
+	text_add(t, "L%s %s", number_xy(n->x2 + n->dx * off).s, number_xy(n->y2 + n->dy * off).s);
 }
 
 static void put_boxes(struct text *t, const struct layout *l)
@@ -232,7 +234,7 @@ static void put_port(struct text *t, const struct layout *l, uint32_t *used, uin
 		 number_xy(l->box[node].x - BOX_W / 2 + 8).s);
 	page_text(t, rl->a == node ? rl->if_a : rl->if_b, 8);
 	text_add(t, "</tspan><tspan class=\"end\" x=\"%s\">\u2191%s</tspan>",
-		 number_xy(l->box[node].x + 20).s, up);
+		 number_xy(l->box[node].x + 22).s, up);
 	text_add(t, "<tspan class=\"end\" x=\"%s\">\u2193%s</tspan></text>\n",
 		 number_xy(l->box[node].x + BOX_W / 2 - 6).s, down);
 }
@@ -288,6 +290,26 @@ static bool class_planned(const struct report *r, uint32_t class)
 	return false;
 }
 
+/* In the boxes: what all classes together put on each link. */
+static void put_loads(struct text *t, const struct layout *l)
+{
+	uint32_t *used = calloc(l->r->nr_nodes + 1, sizeof(*used)), i, c, d;
+
+	for (i = 0; used && i < l->nr_links; i++) {
+		double bytes[2] = {};
+
+		if (!link_drawn(l, i))
+			continue;
+		for (c = 0; c < DMSC_NR_CLASSES; c++)
+			for (d = 0; d < 2; d++)
+				bytes[d] += l->r->planned[c][2 * i + d];
+		d = lower_end(l, &l->r->links[i]) == l->r->links[i].a ? 0 : 1;
+		put_port(t, l, used, i, bytes[d] > 0 ? number_bytes(bytes[d]).s : "\u2013",
+			 bytes[1 - d] > 0 ? number_bytes(bytes[1 - d]).s : "\u2013");
+	}
+	free(used);
+}
+
 /* A class keeps its place beside the others on every link. */
 static void put_planned(struct text *t, const struct layout *l, uint32_t class, double off)
 {
@@ -324,7 +346,7 @@ static void svg_open(struct text *t, const struct layout *l, const char *id, con
 		 "<svg class=\"net\" style=\"min-width:%.0fpx;max-width:%.0fpx\" "
 		 "viewBox=\"0 0 %s %s\" role=\"img\" aria-labelledby=\"%s-t %s-d\">"
 		 "<title id=\"%s-t\">%s</title>",
-		 title, l->width * 0.8, l->width * 1.3, number_xy(l->width).s,
+		 title, l->width * 0.8, l->width * 1.35, number_xy(l->width).s,
 		 number_xy(l->height).s, id, id, id, title);
 	text_add(t,
 		 "<desc id=\"%s-d\">%u nodes and %u links. The tables further down hold the same "
@@ -392,10 +414,12 @@ static void planned_figure(struct text *t, const struct layout *l)
 			put_planned(t, l, c, (at++ - (nr - 1) / 2.0) * 5);
 	}
 	put_boxes(t, l);
+	put_loads(t, l);
 	text_add(t,
 		 "</svg></div>\n<figcaption>The wider a line, the more bytes the plan puts on the "
 		 "link, compared with other links of the class. Hosts choose the interface; from "
-		 "leaf to spine flows spread.</figcaption></figure>\n");
+		 "leaf to spine flows spread. In the boxes: bytes of all classes, \u2191 towards the "
+		 "upper end, \u2193 from it.</figcaption></figure>\n");
 }
 
 void page_network(struct text *t, const struct report *r)

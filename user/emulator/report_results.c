@@ -165,7 +165,7 @@ static void say_time(struct text *t, const struct report *r, const struct report
 			 number_time(dmsc->min).s, number_time(dmsc->max).s,
 			 number_time(other->min).s, number_time(other->max).s, r->iterations);
 	else
-		text_add(t, ", and every iteration was %s than every one of the other",
+		text_add(t, ", and each of its iterations was %s than each of the other's",
 			 change < 0 ? "shorter" : "longer");
 	text_add(t, ".</li>\n");
 }

@@ -28,7 +28,7 @@ void page_links(struct text *t, const struct report *r)
 		 "<section aria-labelledby=\"links\">\n<h2 id=\"links\">Utilisation by link</h2>\n"
 		 "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-labelledby=\"links\">"
 		 "<table>\n<caption>Mean over the iterations, of each direction.</caption>\n"
-		 "<thead><tr><th scope=\"col\">From</th><th scope=\"col\">To</th>"
+		 "<thead><tr><th scope=\"col\">From</th><th scope=\"col\" class=\"name\">To</th>"
 		 "<th scope=\"col\">Rate</th>");
 	for (s = 0; s < r->nr_setups; s++) {
 		text_add(t, "<th scope=\"col\">");
@@ -67,7 +67,7 @@ static void class_table(struct text *t, const struct report *r)
 		    "<table>\n<caption>Classes, the most important first. Planned bytes are those "
 		    "between hosts in one iteration; of bulk, one transfer each.</caption>\n"
 		    "<thead><tr><th scope=\"col\">Class</th><th scope=\"col\">DSCP</th>"
-		    "<th scope=\"col\">Band</th><th scope=\"col\">Weight</th>"
+		    "<th scope=\"col\" class=\"name\">Band</th><th scope=\"col\">Weight</th>"
 		    "<th scope=\"col\">Planned</th></tr></thead>\n<tbody>\n");
 	for (i = 0; i < DMSC_NR_CLASSES; i++) {
 		uint32_t c = report_class_order[i];
@@ -129,8 +129,8 @@ static void path_table(struct text *t, const struct report *r)
 		 "aria-label=\"Planned paths\"><table>\n<caption>Planned paths between hosts. The "
 		 "host chooses the interface and its next hop; beyond it the switches spread "
 		 "flows, in the expected shares.</caption>\n<thead><tr><th scope=\"col\">From</th>"
-		 "<th scope=\"col\">To</th><th scope=\"col\">Interface</th>"
-		 "<th scope=\"col\">By</th><th scope=\"col\">Bytes of one iteration</th></tr>"
+		 "<th scope=\"col\" class=\"name\">To</th><th scope=\"col\" class=\"name\">Interface</th>"
+		 "<th scope=\"col\" class=\"name\">By</th><th scope=\"col\" class=\"name\">Bytes of one iteration</th></tr>"
 		 "</thead>\n<tbody>\n");
 	for (p = 0; p < r->nr_paths && p < MAX_ROWS; p++) {
 		const struct report_path *path = &r->paths[p];

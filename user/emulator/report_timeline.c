@@ -119,7 +119,7 @@ static void fill_rows(struct chart *c, const struct report_setup *s)
 			continue;
 		if (from >= c->cells)
 			from = c->cells - 1;
-		to = ceil(rec->end / c->end * c->cells);
+		to = rec->end / c->end * c->cells; /* as begin, or neighbours overlap */
 		if (to <= from)
 			to = from + 1; /* however short, it is seen */
 		if (to > c->cells)

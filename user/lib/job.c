@@ -11,7 +11,7 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_RANKS	65536
 #define MAX_BULK	64
-#define MAX_MESSAGE	(1ULL << 44)	/* 16 TiB: nothing on a wire is larger */
+#define MAX_MESSAGE	(1ULL << 40)	/* 1 TiB: no single message of a job is larger */
 
 struct raw_job {
 	struct job job;

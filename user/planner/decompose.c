@@ -17,6 +17,7 @@
  *  [G21] Lepikhin et al., GShard (2021), section 3: two all-to-alls a
  *	mixture-of-experts layer forward, and their mirror images backward.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -337,6 +338,28 @@ static void count_totals(const struct decomposition *x, struct plan_totals *n)
 		n->ep_all_to_all = 4 * moe * m * (s * j->model.topk / x->grid.tensor);
 }
 
+/*
+ * Everything below counts in 64 bits; a job whose sums would not fit is
+ * refused here, in floating point.
+ */
+static int check_size(const struct job *j, uint64_t activation, struct dmsc_error *err)
+{
+	const struct job_model *m = &j->model;
+	double h = m->hidden, mlp = 2 * h * m->ffn + m->ffn, most = 1e18;
+	double layer = 4 * h * h + 9 * h + (m->experts ? m->experts * (mlp + h) : mlp);
+	double params = m->layers * layer + 2 * h + ((double)m->vocabulary + 128.0 * j->par.tensor +
+						      m->sequence) * h;
+	double bytes = 8 * (m->layers + 1.0) * activation * j->par.micro_batches * (m->topk + 1.0);
+
+	if (params * 2 * (m->param_bytes + m->grad_bytes) * j->par.micro_batches > most)
+		return dmsc_fail(err, -EINVAL, "%s: model: %.3g parameters, expected at most what moves 10^18 bytes an iteration",
+				 j->file, params);
+	if (bytes > most)
+		return dmsc_fail(err, -EINVAL, "%s:%u: parallel.micro_batches: %.3g bytes of activations an iteration, expected at most 10^18",
+				 j->file, j->line_parallel, bytes);
+	return 0;
+}
+
 static int decompose(struct decomposition *x, struct dmsc_error *err)
 {
 	struct bulk *bulk = NULL;
@@ -372,6 +395,9 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
 	};
 	int ret, fin;
 
+	ret = check_size(job, x.activation, err);
+	if (ret)
+		return ret;
 	strcpy(plan.job, job->name);
 	builder_init(&x.b, &plan);
 	x.stages = calloc(par->pipeline, sizeof(*x.stages));

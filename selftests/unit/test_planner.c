@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Plans: exact byte counts, steps that end, paths that exist, files that round-trip. */
+#include <errno.h>
+
+#include "selftests/unit/plan_util.h"
+
+static const char *data_file(const char *name)
+{
+	static char path[512];
+	const char *dir = getenv("DMSC_DATA");
+
+	snprintf(path, sizeof(path), "%s/aicb/physical/%s", dir ? dir : "../shared/data", name);
+	return access(path, R_OK) ? NULL : path;
+}
+
+/*
+ * Carries a plan out without a network: a step ends when what it waits for has
+ * ended; messages of a flow are sent, and received, in the order of the steps.
+ */
+static void run_plan(const struct plan *p)
+{
+	uint32_t *sent = calloc(p->nr_flows + 1, sizeof(*sent));
+	uint32_t *received = calloc(p->nr_flows + 1, sizeof(*received));
+	uint32_t *next_send = calloc(p->nr_flows + 1, sizeof(*next_send));
+	uint32_t *seq = calloc(p->nr_ops + 1, sizeof(*seq));
+	uint64_t *bytes = calloc(p->nr_flows + 1, sizeof(*bytes));
+	bool *done = calloc(p->nr_ops + 1, sizeof(*done)), progress = true;
+	uint32_t i, k, left = p->nr_ops;
+
+	/* the number of each message within its flow, on both sides */
+	for (i = 0; i < p->nr_ops; i++) {
+		const struct plan_op *op = &p->ops[i];
+
+		if (op->kind == OP_SEND)
+			seq[i] = next_send[op->flow]++;
+		else if (op->kind == OP_RECV)
+			seq[i] = received[op->flow]++;
+	}
+	memset(received, 0, p->nr_flows * sizeof(*received));
+	while (left && progress) {
+		progress = false;
+		for (i = 0; i < p->nr_ops; i++) {
+			const struct plan_op *op = &p->ops[i];
+			bool ready = !done[i];
+
+			for (k = 0; ready && k < op->nr_deps; k++)
+				ready = done[p->deps[op->first_dep + k]];
+			if (ready && op->kind == OP_SEND)
+				ready = sent[op->flow] == seq[i];
+			if (ready && op->kind == OP_RECV)
+				ready = sent[op->flow] > seq[i] && received[op->flow] == seq[i];
+			if (!ready)
+				continue;
+			if (op->kind == OP_SEND) {
+				sent[op->flow]++;
+				bytes[op->flow] += op->amount;
+			} else if (op->kind == OP_RECV) {
+				received[op->flow]++;
+			}
+			done[i] = true;
+			progress = true;
+			left--;
+		}
+	}
+	assert_int_equal(left, 0);
+	for (i = 0; i < p->nr_flows; i++) {
+		assert_int_equal(sent[i], received[i]);
+		assert_int_equal(sent[i], p->flows[i].messages);
+		assert_true(bytes[i] == p->flows[i].bytes);
+	}
+	free(sent);
+	free(received);
+	free(next_send);
+	free(seq);
+	free(bytes);
+	free(done);
+}
+
+/* Every path leads from its source to its destination, all of it. */
+static void check_paths(const struct plan *p)
+{
+	double *in = calloc(p->topo.nr_nodes, sizeof(*in));
+	double *load = calloc(2 * p->topo.nr_links + 1, sizeof(*load));
+	uint32_t i, k, n;
+
+	for (i = 0; i < p->nr_paths; i++) {
+		const struct plan_path *path = &p->paths[i];
+		uint32_t src = p->hosts[path->src_host].node, dst = p->hosts[path->dst_host].node;
+
+		memset(in, 0, p->topo.nr_nodes * sizeof(*in));
+		for (k = 0; k < path->nr_edges; k++) {
+			const struct topo_link *l = &p->topo.links[path->edges[k] / 2];
+			bool back = path->edges[k] & 1;
+
+			in[back ? l->b : l->a] -= path->share[k];
+			in[back ? l->a : l->b] += path->share[k];
+		}
+		for (n = 0; n < p->topo.nr_nodes; n++) {
+			double expected = n == src ? -1 : n == dst ? 1 : 0;
+
+			assert_true(in[n] > expected - 1e-9 && in[n] < expected + 1e-9);
+		}
+	}
+	for (i = 0; i < p->nr_flows; i++) {
+		const struct plan_flow *f = &p->flows[i];
+
+		if (p->instances[f->src].host == p->instances[f->dst].host) {
+			assert_int_equal(f->path, MODEL_NONE);
+			continue;
+		}
+		assert_true(f->path < p->nr_paths);
+		for (k = 0; k < p->paths[f->path].nr_edges; k++)
+			load[p->paths[f->path].edges[k]] += f->bytes * p->paths[f->path].share[k];
+	}
+	for (i = 0; i < 2 * p->topo.nr_links; i++)
+		assert_true(load[i] - p->edge_load[i] < 1 && p->edge_load[i] - load[i] < 1);
+	free(in);
+	free(load);
+}
+
+static void check_instances(const struct plan *p)
+{
+	uint32_t i, k, c;
+
+	for (i = 0; i < p->nr_instances; i++) {
+		const struct plan_instance *a = &p->instances[i];
+
+		assert_true(a->sid && a->host < p->nr_hosts);
+		for (k = 0; k < i; k++) {
+			const struct plan_instance *b = &p->instances[k];
+
+			assert_true(a->sid != b->sid && strcmp(a->name, b->name));
+			for (c = 0; c < DMSC_NR_CLASSES && a->host == b->host; c++) {
+				assert_true(!a->slot[c] || a->slot[c] != b->slot[c]);
+				assert_true(!a->port[c] || a->port[c] != b->port[c]);
+			}
+		}
+	}
+	for (i = 0; i < p->nr_flows; i++) {
+		const struct plan_flow *f = &p->flows[i];
+
+		assert_true(p->instances[f->src].slot[f->class]);
+		assert_true(p->instances[f->dst].port[f->class]);
+		assert_true(p->instances[f->src].class_mask & 1 << f->class);
+		assert_true(f->slack >= 0);
+	}
+}
+
+static void check_round_trip(const struct plan *p)
+{
+	struct dmsc_error err;
+	struct plan back;
+	char *a = plan_to_text(p, &err), *b;
+
+	assert_non_null(a);
+	if (plan_from_text(a, strlen(a), &back, &err))
+		fail_msg("%s", err.text);
+	b = plan_to_text(&back, &err);
+	assert_string_equal(a, b);
+	plan_free(&back);
+	free(a);
+	free(b);
+}
+
+static void check_all(struct plan *p)
+{
+	run_plan(p);
+	check_paths(p);
+	check_instances(p);
+	check_round_trip(p);
+	assert_true(p->critical_path > 0);
+}
+
+/* The figures of the papers' formulae for GPT-13B, tensor 8, data 16. */
+static void test_reference(void **state)
+{
+	struct plan p = make_plan("examples/gpt13b-tp8-dp16.yaml", "examples/cluster16.yaml", NULL);
+	uint64_t tensor = 0, data = 0;
+	uint32_t i;
+
+	(void)state;
+	assert_true(p.totals.tp_all_reduce_forward == 1698693120);
+	assert_true(p.totals.tp_all_reduce_backward == 1698693120);
+	assert_true(p.totals.dp_reduce_scatter == 6422958080);
+	assert_true(p.totals.dp_all_gather == 3211479040);
+	assert_int_equal(p.nr_instances, 128);
+	/* what goes over the wire: ring factors over all ranks of a group */
+	for (i = 0; i < p.nr_flows; i++) {
+		if (p.flows[i].class == DMSC_CLASS_TENSOR)
+			tensor += p.flows[i].bytes;
+		else
+			data += p.flows[i].bytes;
+	}
+	assert_true(tensor == 16 * 2 * 7 * 2 * 1698693120ULL);
+	assert_true(data == 8 * 15 * (6422958080ULL + 3211479040ULL));
+	check_all(&p);
+	plan_free(&p);
+}
+
+static void test_gpt13b(void **state)
+{
+	struct plan p = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL);
+	double worst = 0, least = 1e30;
+	uint32_t i;
+
+	(void)state;
+	/* 8 micro-batches; payload does not depend on the pipeline */
+	assert_true(p.totals.tp_all_reduce_forward == 8 * 1698693120ULL);
+	assert_true(p.totals.dp_reduce_scatter == 6422958080);
+	/* a boundary carries 2bsh / t a micro-batch */
+	assert_true(p.totals.pp_send_forward == 8 * 2ULL * 2048 * 5120 / 8);
+	check_all(&p);
+	/* the rails of a host share what leaves it evenly */
+	for (i = 0; i < p.topo.nr_links; i++) {
+		if (p.topo.nodes[p.topo.links[i].a].gpus == 0)
+			continue;
+		if (p.edge_load[2 * i] > worst)
+			worst = p.edge_load[2 * i];
+		if (p.edge_load[2 * i] < least)
+			least = p.edge_load[2 * i];
+	}
+	assert_true(worst < 1.15 * least);
+	plan_free(&p);
+}
+
+static void test_moe(void **state)
+{
+	struct plan p = make_plan("examples/moe.yaml", EXAMPLE_TOPO, NULL);
+	uint64_t expert = 0;
+	uint32_t i;
+
+	(void)state;
+	/* 4 all-to-alls a layer, 32 layers, 2 micro-batches, 2bshk/t bytes each */
+	assert_true(p.totals.ep_all_to_all == 4 * 32 * 2 * (2ULL * 4096 * 4096 * 2 / 4));
+	for (i = 0; i < p.nr_flows; i++)
+		expert += p.flows[i].class == DMSC_CLASS_EXPERT ? p.flows[i].bytes : 0;
+	/* of each, 7/8 go to others; 32 ranks */
+	assert_true(expert == 32 * p.totals.ep_all_to_all / 8 * 7);
+	check_all(&p);
+	plan_free(&p);
+}
+
+static void test_deterministic(void **state)
+{
+	struct plan a = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL);
+	struct plan b = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL);
+	char *x = plan_to_text(&a, NULL), *y = plan_to_text(&b, NULL);
+
+	(void)state;
+	assert_string_equal(x, y);
+	free(x);
+	free(y);
+	plan_free(&a);
+	plan_free(&b);
+}
+
+/* All ways of parallelism that fit 32 GPUs plan, and their plans can be carried out. */
+static void test_grid(void **state)
+{
+	static const uint32_t sizes[] = { 1, 2, 4, 8 };
+	struct dmsc_error err;
+	struct topology t;
+	struct job j;
+	struct plan p;
+	uint32_t a, b, c, z, n = 0;
+
+	(void)state;
+	assert_int_equal(topology_read(EXAMPLE_TOPO, &t, &err), 0);
+	assert_int_equal(job_read("examples/moe.yaml", &j, &err), 0);
+	for (a = 0; a < 4; a++)
+		for (b = 0; b < 4; b++)
+			for (c = 0; c < 4; c++)
+				for (z = 0; z < 4; z++) {
+					j.par.tensor = sizes[a];
+					j.par.pipeline = sizes[b];
+					j.par.data = sizes[c];
+					j.par.expert = sizes[c] > 2 ? sizes[c] / 2 : 1;
+					j.par.zero = z;
+					j.par.sequence_parallel = z & 1;
+					j.par.recompute = z & 2;
+					if (sizes[a] * sizes[b] * sizes[c] > 32 || (z == 3 && b))
+						continue;
+					if (plan_job(&j, &t, &p, &err))
+						fail_msg("%s", err.text);
+					check_all(&p);
+					plan_free(&p);
+					n++;
+				}
+	assert_true(n > 100);
+	topology_free(&t);
+	job_free(&j);
+}
+
+static void refused(struct job *j, const struct topology *t, const char *why)
+{
+	struct dmsc_error err = { "" };
+	struct plan p;
+
+	assert_int_equal(plan_job(j, t, &p, &err), -EINVAL);
+	if (!strstr(err.text, why) || strchr(err.text, '\n'))
+		fail_msg("'%s' does not say '%s' on one line", err.text, why);
+}
+
+static void test_refusals(void **state)
+{
+	struct dmsc_error err;
+	struct topology t;
+	struct job j;
+
+	(void)state;
+	assert_int_equal(topology_read(EXAMPLE_TOPO, &t, &err), 0);
+	assert_int_equal(job_read(EXAMPLE_JOB, &j, &err), 0);
+	j.par.data = 16;
+	refused(&j, &t, "gpt13b.yaml:13: parallel: tensor 8 x pipeline 2 x data 16 needs 256 GPUs");
+	j.par.data = 2;
+	j.par.tensor = 16;
+	refused(&j, &t, "a tensor group stays inside one host");
+	j.par.tensor = 8;
+	strcpy(j.bulk[0].to, "nowhere");
+	refused(&j, &t, "bulk.to: topology cluster4 has no host 'nowhere'");
+	strcpy(j.bulk[0].to, "store0");
+	/* sums that 64 bits do not hold */
+	j.model.layers = 100000;
+	j.model.hidden = 1 << 20;
+	j.model.ffn = 1 << 22;
+	j.par.micro_batches = 4096;
+	refused(&j, &t, "gpt13b.yaml: model: ");
+	j.model.hidden = 5120;
+	j.model.ffn = 20480;
+	j.model.layers = 40;
+	/* a fabric in two pieces */
+	t.nr_links = 4;
+	refused(&j, &t, "no path from");
+	topology_free(&t);
+	job_free(&j);
+}
+
+struct aicb_case {
+	const char *file;
+	struct plan_totals totals;
+};
+
+/* The sound files' totals, against the formulae of the job beside them. */
+static const struct aicb_case aicb[] = {
+	/* all-reduces: 81 x 2bsh, and three of 4bs bytes for the vocabulary-parallel loss */
+	{ "G13B-M1-C01_GPT13B_megatron_tp8_pp1_mbs1.csv",
+	  { .tp_all_reduce_forward = 1698693120 + 3 * 8192, .tp_all_reduce_backward = 1698693120,
+	    .dp_reduce_scatter = 6422958080, .dp_all_gather = 3211479040, .dp_all_reduce = 4 } },
+	{ "G13B-M1-C02_GPT13B_megatron_tp8_pp1_mbs1_sp.csv",
+	  { .tp_all_reduce_forward = 20971520 + 3 * 8192, .tp_all_reduce_backward = 20971520,
+	    .tp_all_gather = 240 * 20971520ULL, .tp_reduce_scatter = 160 * 20971520ULL,
+	    .dp_reduce_scatter = 6422958080, .dp_all_gather = 3211479040, .dp_all_reduce = 4 } },
+	{ "L13B-D1-C03_Llama13B_zero2_mbs1.csv",
+	  { .dp_all_gather = 26031729152, .dp_all_reduce = 26031728641 } },
+	{ "L7B-D1-C02_Llama7B_zero3_mbs1.csv",
+	  { .dp_all_gather = 26954194944, .dp_reduce_scatter = 13476831232, .dp_all_reduce = 9 } },
+	/* 8 micro-batches of 2bsh over each of 7 boundaries, each way */
+	{ "L65B-M1-C05_Llama65B_megatron_tp2_pp8_mbs1.csv",
+	  { .tp_all_reduce_forward = 345744867328, .tp_all_reduce_backward = 345744867328,
+	    .pp_send_forward = 56 * 33554432ULL, .pp_send_backward = 56 * 33554432ULL } },
+};
+
+static void test_aicb(void **state)
+{
+	uint32_t i;
+
+	(void)state;
+	if (!data_file(aicb[0].file))
+		skip();
+	for (i = 0; i < sizeof(aicb) / sizeof(aicb[0]); i++) {
+		struct plan p = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, data_file(aicb[i].file));
+
+		assert_memory_equal(&p.totals, &aicb[i].totals, sizeof(p.totals));
+		check_all(&p);
+		assert_true(p.nr_notes > 1);
+		plan_free(&p);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reference), cmocka_unit_test(test_gpt13b),
+		cmocka_unit_test(test_moe),	  cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_grid),	  cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_aicb),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -58,7 +58,7 @@ static inline char *slurp(const char *file, size_t *len)
 	char *text;
 
 	if (!in)
-		return NULL;
+		fail_msg("%s cannot be read", file);
 	fseek(in, 0, SEEK_END);
 	*len = ftell(in);
 	rewind(in);

@@ -234,7 +234,7 @@ static void mutate(enum kind kind, const char *good, size_t len, int rounds)
 
 static void test_mutations(void **state)
 {
-	size_t len;
+	size_t len = 0;
 	char *good;
 
 	(void)state;

@@ -99,7 +99,7 @@ $(B)/user/$(1): $(call objs,user/$(1)/*.c) $(libs)
 endef
 $(foreach p,$(program_dirs),$(eval $(call program,$(p))))
 
-$(unit_tests): $(B)/%: $(B)/obj/%.o $(libs) $(B)/libcore.a $(filter-out %/emulator/main.o,$(call objs,user/emulator/*.c))
+$(unit_tests): $(B)/%: $(B)/obj/%.o $(filter-out %/emulator/main.o,$(call objs,user/emulator/*.c)) $(libs) $(B)/libcore.a
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)

@@ -12,18 +12,8 @@
 #include <net/dsfield.h>
 #include <net/ndisc.h>
 
+#include "core/dscp.h"
 #include "qdisc.h"
-
-/* The default profile, RFC 4594 code points; the same as user/lib/profile.c. */
-static const u8 class_of_dscp[64] = {
-	[8]  = DMSC_CLASS_BULK,		/* CS1 */
-	[18] = DMSC_CLASS_DATA,		/* AF21 */
-	[26] = DMSC_CLASS_PIPELINE,	/* AF31 */
-	[34] = DMSC_CLASS_EXPERT,	/* AF41 */
-	[46] = DMSC_CLASS_TENSOR,	/* EF */
-	[40] = DMSC_CLASS_GATEWAY,	/* CS5 */
-	[48] = DMSC_CLASS_CONTROL,	/* CS6 */
-};
 
 static u8 classify_ipv6(const struct sk_buff *skb, int offset)
 {
@@ -41,7 +31,7 @@ static u8 classify_ipv6(const struct sk_buff *skb, int offset)
 		    icmp->icmp6_type <= NDISC_REDIRECT)
 			return DMSC_CLASS_CONTROL;
 	}
-	return class_of_dscp[ipv6_get_dsfield(ip6) >> 2];
+	return dmsc_class_of_dscp[ipv6_get_dsfield(ip6) >> 2];
 }
 
 static u8 classify_packet(const struct sk_buff *skb)
@@ -56,7 +46,7 @@ static u8 classify_packet(const struct sk_buff *skb)
 		return DMSC_CLASS_CONTROL;
 	case htons(ETH_P_IP):
 		ip = skb_header_pointer(skb, offset, sizeof(_ip), &_ip);
-		return ip ? class_of_dscp[ip->tos >> 2] : DMSC_CLASS_DEFAULT;
+		return ip ? dmsc_class_of_dscp[ip->tos >> 2] : DMSC_CLASS_DEFAULT;
 	case htons(ETH_P_IPV6):
 		return classify_ipv6(skb, offset);
 	default:

@@ -97,24 +97,22 @@ void dmsc_qdisc_unlist(struct dmsc_qdisc *q)
 	dmsc_net(dev_net(qdisc_dev(q->sch)))->seq++;
 }
 
-static void send_drops(struct dmsc_qdisc *q, u32 class)
+static void send_drops(struct dmsc_qdisc *q, u32 class, const struct dmsc_class_config *cfg,
+		       const struct dmsc_counters *n)
 {
 	struct net *net = dev_net(qdisc_dev(q->sch));
 	struct sk_buff *skb;
 	void *hdr;
 
-	if (!genl_has_listeners(&dmsc_genl_family, net, 0))
-		return;
 	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!skb)
 		return;
 	hdr = genlmsg_put(skb, 0, 0, &dmsc_genl_family, 0, DMSC_CMD_EVENT);
-	/* The counters are read without the lock: a report, not a balance. */
 	if (!hdr ||
 	    nla_put_u32(skb, DMSC_A_EVENT, DMSC_EVENT_DROPS) ||
 	    nla_put_u32(skb, DMSC_A_IFINDEX, qdisc_dev(q->sch)->ifindex) ||
 	    nla_put_u32(skb, DMSC_A_HANDLE, q->sch->handle) ||
-	    dmsc_nl_put_class(skb, class, &q->sched.class[class].cfg, &q->sched.class[class].n)) {
+	    dmsc_nl_put_class(skb, class, cfg, n)) {
 		nlmsg_free(skb);
 		return;
 	}
@@ -124,23 +122,43 @@ static void send_drops(struct dmsc_qdisc *q, u32 class)
 
 void dmsc_event_work(struct work_struct *work)
 {
-	struct dmsc_qdisc *q = container_of(work, struct dmsc_qdisc, event_work);
+	struct dmsc_qdisc *q = container_of(to_delayed_work(work), struct dmsc_qdisc, event_work);
+	struct dmsc_class_config cfg;
+	struct dmsc_counters n;
+	bool pending;
 	u32 class;
 
 	for (class = 0; class < DMSC_NR_CLASSES; class++) {
-		if (test_and_clear_bit(class, &q->event_pending))
-			send_drops(q, class);
+		spin_lock_bh(&q->event_lock);
+		pending = q->event_pending & BIT(class);
+		q->event_pending &= ~BIT(class);
+		q->event_next = jiffies + HZ;
+		cfg = q->event_cfg[class];
+		n = q->event_counters[class];
+		spin_unlock_bh(&q->event_lock);
+		if (pending)
+			send_drops(q, class, &cfg, &n);
 	}
 }
 
-/* Called with the root lock held; sending sleeps, so it is left to a worker. */
-void dmsc_event_drops(struct dmsc_qdisc *q, u32 class)
+/* Sending sleeps, so it is left to a worker; the counters balance only here. */
+void dmsc_event_drops(struct dmsc_qdisc *q)
 {
-	if (time_before(jiffies, q->event_next[class]))
+	unsigned long classes = q->sched.dropped;
+	u32 class;
+
+	q->sched.dropped = 0;
+	if (!genl_has_listeners(&dmsc_genl_family, dev_net(qdisc_dev(q->sch)), 0))
 		return;
-	q->event_next[class] = jiffies + HZ;
-	set_bit(class, &q->event_pending);
-	schedule_work(&q->event_work);
+	spin_lock(&q->event_lock);
+	for_each_set_bit(class, &classes, DMSC_NR_CLASSES) {
+		q->event_cfg[class] = q->sched.class[class].cfg;
+		q->event_counters[class] = q->sched.class[class].n;
+		q->event_pending |= BIT(class);
+	}
+	schedule_delayed_work(&q->event_work, time_before(jiffies, q->event_next) ?
+			      q->event_next - jiffies : 0);
+	spin_unlock(&q->event_lock);
 }
 
 static int __net_init dmsc_net_init(struct net *net)

@@ -7,6 +7,7 @@
 #include <linux/rtnetlink.h>
 #include <net/sock.h>
 
+#include "compat/compat.h"
 #include "netlink.h"
 
 static int put_stats(struct sk_buff *skb, int attr, const struct dmsc_counters *n)
@@ -101,20 +102,14 @@ typedef int (*dump_item)(struct sk_buff *skb, struct netlink_callback *cb,
 
 static int dump(struct sk_buff *skb, struct netlink_callback *cb, dump_item item)
 {
-	const struct genl_dumpit_info *info = genl_dumpit_info(cb);
+	struct nlattr **attrs = dmsc_dump_attrs(cb);
 	struct net *net = sock_net(skb->sk);
 	struct dmsc_net *dn = dmsc_net(net);
-	struct nlattr **attrs;
 	u32 ifindex = 0, handle = 0;
 	struct dmsc_qdisc *q;
 	int err = 0;
 	long i = 0;
 
-#ifdef DMSC_HAVE_DUMPIT_GENL_INFO
-	attrs = info->info.attrs;
-#else
-	attrs = info->attrs;
-#endif
 	if (attrs && attrs[DMSC_A_IFINDEX])
 		ifindex = nla_get_u32(attrs[DMSC_A_IFINDEX]);
 	if (attrs && attrs[DMSC_A_HANDLE])

@@ -84,15 +84,13 @@ static int check_classes(struct dmsc_qdisc *q, const struct class_change *change
 			 struct netlink_ext_ack *extack)
 {
 	struct dmsc_class_config cfg[DMSC_NR_CLASSES];
-	const char *why;
 	u32 c;
 
 	for (c = 0; c < DMSC_NR_CLASSES; c++) {
 		cfg[c] = q->sched.class[c].cfg;
 		merge(&cfg[c], &changes[c]);
 	}
-	why = dmsc_sched_check(cfg);
-	if (why) {
+	if (!dmsc_sched_check(cfg)) {
 		NL_SET_ERR_MSG(extack, "guaranteed shares add up to more than 900 permille");
 		return -ERANGE;
 	}

@@ -10,7 +10,25 @@
 #include "compat/compat.h"
 #include "qdisc.h"
 
-/* Packets that the core gave up on enqueue, other than the new one. */
+static u32 codel_clock(void)
+{
+	return ktime_get_ns() >> DMSC_CODEL_SHIFT;
+}
+
+static bool mark_packet(struct dmsc_pkt *p)
+{
+	return INET_ECN_set_ce(dmsc_skb_of(p));
+}
+
+static const struct dmsc_sched_ops sched_ops = {
+	.clock	= codel_clock,
+	.mark	= mark_packet,
+};
+
+/*
+ * Takes packets that the core gave up out of the qdisc and its parents, which
+ * have counted them. @to_free: NULL in dequeue.
+ */
 static void drop_chain(struct Qdisc *sch, struct dmsc_pkt *chain, struct sk_buff **to_free)
 {
 	unsigned int packets = 0, bytes = 0;
@@ -24,10 +42,37 @@ static void drop_chain(struct Qdisc *sch, struct dmsc_pkt *chain, struct sk_buff
 		bytes += qdisc_pkt_len(skb);
 		qdisc_qlen_dec(sch);
 		qdisc_qstats_backlog_dec(sch, skb);
-		qdisc_drop(skb, sch, to_free);
+		if (to_free)
+			dmsc_drop_overlimit(skb, sch, to_free);
+		else
+			dmsc_drop_congested(skb, sch);
 	}
-	if (packets)
-		qdisc_tree_reduce_backlog(sch, packets, bytes);
+	qdisc_tree_reduce_backlog(sch, packets, bytes);
+	dmsc_event_drops(qdisc_priv(sch));
+}
+
+static int enqueue_overlimit(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_pkt *dropped,
+			     struct sk_buff **to_free)
+{
+	bool refused = dropped == dmsc_pkt_of(skb);
+
+	/*
+	 * The new packet is counted first: a parent must not be told that the
+	 * qdisc ran empty when it did not.
+	 */
+	qdisc_qlen_inc(sch);
+	qdisc_qstats_backlog_inc(sch, skb);
+	if (!refused) {
+		drop_chain(sch, dropped, to_free);
+		return NET_XMIT_SUCCESS;
+	}
+	/* No parent has counted the new packet yet. */
+	if (dropped->next)
+		drop_chain(sch, dropped->next, to_free);
+	qdisc_qlen_dec(sch);
+	qdisc_qstats_backlog_dec(sch, skb);
+	dmsc_event_drops(qdisc_priv(sch));
+	return dmsc_drop_overlimit(skb, sch, to_free);
 }
 
 static int dmsc_enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
@@ -36,38 +81,30 @@ static int dmsc_enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff *
 	struct dmsc_verdict v = dmsc_classify(skb);
 	struct dmsc_pkt *p = dmsc_pkt_of(skb), *dropped;
 	struct dmsc_queue *queue;
-	bool mark;
 
-	/* The hash is only taken where flows share a class without slots. */
-	queue = dmsc_sched_queue(&q->sched, v.slot, v.class, 0);
-	if (!queue->slot)
-		queue = dmsc_sched_queue(&q->sched, 0, v.class, skb_get_hash(skb));
-
+	/* The hash is only taken where it is looked at. */
+	queue = dmsc_sched_queue(&q->sched, v.slot, v.class, v.slot ? 0 : skb_get_hash(skb));
 	p->len = qdisc_pkt_len(skb);
-	dropped = dmsc_sched_enqueue(&q->sched, queue, p, &mark);
-	if (unlikely(dropped)) {
-		dmsc_event_drops(q, v.class);
-		if (dropped == p) {
-			drop_chain(sch, p->next, to_free);
-			return qdisc_drop(skb, sch, to_free);
-		}
-		drop_chain(sch, dropped, to_free);
-	}
+	dropped = dmsc_sched_enqueue(&q->sched, queue, p);
+	if (unlikely(dropped))
+		return enqueue_overlimit(skb, sch, dropped, to_free);
 	qdisc_qlen_inc(sch);
 	qdisc_qstats_backlog_inc(sch, skb);
-	if (mark && INET_ECN_set_ce(skb))
-		dmsc_sched_marked(&q->sched, queue);
 	return NET_XMIT_SUCCESS;
 }
 
 static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
-	struct dmsc_pkt *p = dmsc_sched_dequeue(&q->sched);
+	struct dmsc_pkt *dropped, *p;
 	struct sk_buff *skb;
 
+	p = dmsc_sched_dequeue(&q->sched, &dropped);
 	if (!p)
 		return NULL;
+	/* Before this packet is taken off, so that parents see what was dropped alone. */
+	if (unlikely(dropped))
+		drop_chain(sch, dropped, NULL);
 	skb = dmsc_skb_of(p);
 	qdisc_qlen_dec(sch);
 	qdisc_qstats_backlog_dec(sch, skb);
@@ -78,8 +115,11 @@ static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
 static struct sk_buff *dmsc_peek(struct Qdisc *sch)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
-	struct dmsc_pkt *p = dmsc_sched_peek(&q->sched);
+	struct dmsc_pkt *dropped, *p;
 
+	p = dmsc_sched_peek(&q->sched, &dropped);
+	if (unlikely(dropped))
+		drop_chain(sch, dropped, NULL);
 	return p ? dmsc_skb_of(p) : NULL;
 }
 
@@ -97,22 +137,30 @@ static void dmsc_reset(struct Qdisc *sch)
 	}
 }
 
+/* Also what a change is answered with: there is nothing to change here. */
+static int refuse_options(struct Qdisc *sch, struct nlattr *opt, struct netlink_ext_ack *extack)
+{
+	NL_SET_ERR_MSG(extack, "dmsc takes no options here: use generic netlink family dmsc");
+	return -EINVAL;
+}
+
 static int dmsc_init(struct Qdisc *sch, struct nlattr *opt, struct netlink_ext_ack *extack)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
 	int err;
 
 	q->sch = sch;
-	INIT_WORK(&q->event_work, dmsc_event_work);
-	if (opt) {
-		NL_SET_ERR_MSG(extack, "dmsc takes no options here: use generic netlink family dmsc");
-		return -EINVAL;
-	}
-	err = dmsc_sched_init(&q->sched, psched_mtu(qdisc_dev(sch)));
+	INIT_DELAYED_WORK(&q->event_work, dmsc_event_work);
+	spin_lock_init(&q->event_lock);
+	q->event_next = jiffies;
+	if (opt)
+		return refuse_options(sch, opt, extack);
+	err = dmsc_sched_init(&q->sched, psched_mtu(qdisc_dev(sch)), &sched_ops);
 	if (err) {
 		NL_SET_ERR_MSG(extack, "no memory for the queues");
 		return err;
 	}
+	sch->flags |= DMSC_QDISC_FLAGS;
 	dmsc_qdisc_list(q);
 	return 0;
 }
@@ -124,7 +172,7 @@ static void dmsc_destroy(struct Qdisc *sch)
 
 	dmsc_qdisc_unlist(q);
 	if (q->sch)
-		cancel_work_sync(&q->event_work);
+		cancel_delayed_work_sync(&q->event_work);
 	dmsc_sched_destroy(&q->sched);
 }
 
@@ -206,6 +254,7 @@ struct Qdisc_ops dmsc_qdisc_ops __read_mostly = {
 	.dequeue	= dmsc_dequeue,
 	.peek		= dmsc_peek,
 	.init		= dmsc_init,
+	.change		= refuse_options,
 	.reset		= dmsc_reset,
 	.destroy	= dmsc_destroy,
 	.dump		= dmsc_dump,

@@ -11,7 +11,8 @@
 
 /*
  * One dmsc qdisc. @sched is protected by the qdisc's root lock, as all
- * enqueueing and dequeueing is; RTNL protects @node and the namespace's list.
+ * enqueueing and dequeueing is; RTNL protects @node, the namespace's list, and
+ * @sched's configuration against other writers.
  */
 struct dmsc_qdisc {
 	struct dmsc_sched sched;
@@ -19,15 +20,22 @@ struct dmsc_qdisc {
 	struct list_head node;
 	bool listed;
 
-	/* Events of drops: one a second and class, sent from process context. */
-	struct work_struct event_work;
-	unsigned long event_pending;	/* bit n: class n */
-	unsigned long event_next[DMSC_NR_CLASSES];	/* jiffies */
+	/*
+	 * Events of drops: one a second, sent from process context, with what
+	 * the counters were at the last drop before.
+	 */
+	struct delayed_work event_work;
+	spinlock_t event_lock;		/* protects what follows; inside the root lock */
+	unsigned long event_next;	/* jiffies */
+	u32 event_pending;		/* bit n: class n */
+	struct dmsc_class_config event_cfg[DMSC_NR_CLASSES];
+	struct dmsc_counters event_counters[DMSC_NR_CLASSES];
 };
 
 static inline struct dmsc_pkt *dmsc_pkt_of(struct sk_buff *skb)
 {
 	BUILD_BUG_ON(sizeof(struct dmsc_pkt) > QDISC_CB_PRIV_LEN);
+	BUILD_BUG_ON(offsetof(struct qdisc_skb_cb, data) % __alignof__(struct dmsc_pkt));
 	return (struct dmsc_pkt *)qdisc_skb_cb(skb)->data;
 }
 
@@ -53,7 +61,7 @@ int dmsc_netlink_init(void);
 void dmsc_netlink_exit(void);
 void dmsc_qdisc_list(struct dmsc_qdisc *q);	/* RTNL */
 void dmsc_qdisc_unlist(struct dmsc_qdisc *q);	/* RTNL */
-void dmsc_event_drops(struct dmsc_qdisc *q, u32 class);
+void dmsc_event_drops(struct dmsc_qdisc *q);	/* root lock */
 void dmsc_event_work(struct work_struct *work);
 
 #endif /* DMSC_QDISC_H */

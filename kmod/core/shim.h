@@ -31,13 +31,16 @@ typedef uint64_t u64;
 typedef int32_t s32;
 typedef int64_t s64;
 
+#define U32_MAX			UINT32_MAX
+
 #define core_zalloc(size)	calloc(1, size)
 #define core_free(p)		free(p)
 
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 #define min_t(t, a, b)		((t)(a) < (t)(b) ? (t)(a) : (t)(b))
-#define clamp_t(t, v, lo, hi)	((t)(v) < (t)(lo) ? (t)(lo) : (t)(v) > (t)(hi) ? (t)(hi) : (t)(v))
+#define max_t(t, a, b)		((t)(a) > (t)(b) ? (t)(a) : (t)(b))
+#define clamp_t(t, v, lo, hi)	min_t(t, max_t(t, v, lo), hi)
 
 struct list_head {
 	struct list_head *next, *prev;
@@ -76,6 +79,9 @@ static inline void list_move_tail(struct list_head *n, struct list_head *l)
 }
 
 #define list_first_entry(l, type, member) container_of((l)->next, type, member)
+#define list_for_each_entry(pos, l, member) \
+	for (pos = list_first_entry(l, typeof(*pos), member); &pos->member != (l); \
+	     pos = list_first_entry(&pos->member, typeof(*pos), member))
 #endif
 
 #endif /* DMSC_CORE_SHIM_H */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * CoDel (RFC 8289): keeps the standing queue of a flow near 5 ms. The control
+ * law only; whose packets it judges, and the clock, are the scheduler's.
+ */
+#ifndef DMSC_CORE_CODEL_H
+#define DMSC_CORE_CODEL_H
+
+#include "shim.h"
+
+/* Times are in units of 1024 ns, as in the kernel's own codel, and wrap. */
+#define DMSC_CODEL_SHIFT	10
+#define DMSC_CODEL_TARGET	(5000000U >> DMSC_CODEL_SHIFT)		/* 5 ms */
+#define DMSC_CODEL_INTERVAL	(100000000U >> DMSC_CODEL_SHIFT)	/* 100 ms */
+
+struct dmsc_codel {
+	u32 first_above;	/* when the delay will have been too long for an interval */
+	u32 drop_next;		/* when to drop again */
+	u32 count;		/* drops since the dropping state was entered */
+	u32 last_count;		/* @count when it was entered last */
+	bool above;		/* @first_above is set */
+	bool dropping;
+};
+
+/**
+ * dmsc_codel_drop - is the packet at the head to be dropped, or marked?
+ * @now: the time
+ * @delay: how long the packet was queued
+ * @behind: bytes queued behind it
+ * @mtu: never drop when no more than this is behind
+ *
+ * After a drop, the caller asks again for the new head; after a mark it sends
+ * the packet. True implies that a packet is behind this one.
+ */
+bool dmsc_codel_drop(struct dmsc_codel *v, u32 now, u32 delay, u32 behind, u32 mtu);
+
+/* The queue ran empty. */
+static inline void dmsc_codel_idle(struct dmsc_codel *v)
+{
+	v->above = false;
+	v->dropping = false;
+}
+
+#endif /* DMSC_CORE_CODEL_H */

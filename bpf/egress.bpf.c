@@ -298,17 +298,19 @@ static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
 	if (p->kind == PACKET_OTHER)
 		return;
 	sk = skb->sk;
-	if (sk && sk->family) {
-		full = bpf_sk_fullsock(sk);
-		if (!full || full->state == BPF_TCP_LISTEN)
-			decide_handshake(d, p, c, socket_instance(skb, side, 0));
-		else if (full->type == SOCK_RAW && full->protocol == IPPROTO_TCP)
-			decide_handshake(d, p, c, NULL);	/* the kernel's own, for all */
-		else
-			decide_socket(d, skb, full, p, c);
+	if (!sk) {
+		decide_flow(d, p, c);
 		return;
 	}
-	decide_flow(d, p, c);
+	full = bpf_sk_fullsock(sk);
+	if (!full || full->state == BPF_TCP_LISTEN)
+		decide_handshake(d, p, c, socket_instance(skb, side, 0));
+	else if (full->type == SOCK_RAW && full->protocol == IPPROTO_TCP)
+		decide_handshake(d, p, c, NULL);	/* the kernel's own, for all */
+	else if (!full->type)
+		decide_flow(d, p, c);	/* not a socket of any protocol (BPF_PROG_TEST_RUN) */
+	else
+		decide_socket(d, skb, full, p, c);
 }
 
 /* The ECN bits belong to the transport and stay. */

@@ -237,8 +237,10 @@ int dataplane_open(struct dataplane **out, const struct dataplane_config *cfg,
 
 failed:
 	/* What this call pinned goes again; what was there before stays at work. */
-	if (!reuse)
+	if (!reuse) {
 		dataplane_pin_remove(dp->pin_dir);
+		rmdir(dp->pin_dir);
+	}
 	dataplane_close(dp);
 	return ret;
 }

@@ -23,7 +23,10 @@
 #include "lib/dataplane_priv.h"
 
 /* Longer than any run of a BPF program, for kernels that refuse membarrier(). */
-#define GRACE_NS	50000000L
+#define GRACE_MS	50
+
+/* How often an update is tried again that the map's allocator could not serve. */
+#define UPDATE_RETRIES	200
 
 struct table {
 	const char *map;
@@ -49,12 +52,33 @@ union any_key {
 	struct dmsc_stats_key stats;
 };
 
+static void sleep_ms(int ms)
+{
+	struct timespec ts = { .tv_nsec = ms * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
 static void grace_period(void)
 {
-	struct timespec ts = { .tv_nsec = GRACE_NS };
-
 	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		nanosleep(&ts, NULL);
+		sleep_ms(GRACE_MS);
+}
+
+/*
+ * Maps without preallocated elements take them from a small cache that the
+ * kernel fills in the background: -ENOMEM may only mean that we were faster.
+ */
+static int map_update(int fd, const void *key, const void *value, __u64 flags)
+{
+	int i;
+
+	for (i = 0; bpf_map_update_elem(fd, key, value, flags); i++) {
+		if (errno != ENOMEM || i == UPDATE_RETRIES)
+			return -errno;
+		sleep_ms(1);
+	}
+	return 0;
 }
 
 /* ---- checks: what is wrong is found before anything is written ---- */
@@ -232,14 +256,15 @@ static int table_fill(const struct table *t, int fd, uint32_t side, struct dmsc_
 {
 	union any_key key;
 	size_t i;
+	int ret;
 
 	for (i = 0; i < t->n; i++) {
 		memcpy(&key, (const char *)t->keys + i * t->key_size, t->key_size);
 		key_set_side(t, &key, side);
-		if (bpf_map_update_elem(fd, &key, (const char *)t->values + i * t->value_size,
-					BPF_NOEXIST))
-			return dmsc_fail(err, -errno, "%s[%zu]: %s", t->map + 5, i,
-					 errno == EEXIST ? "its key is there twice" : strerror(errno));
+		ret = map_update(fd, &key, (const char *)t->values + i * t->value_size, BPF_NOEXIST);
+		if (ret)
+			return dmsc_fail(err, ret, "%s[%zu]: %s", t->map + 5, i,
+					 ret == -EEXIST ? "its key is there twice" : strerror(-ret));
 	}
 	return 0;
 }
@@ -249,7 +274,7 @@ static int hop_set(int fd, const struct dmsc_path *p, uint32_t flags)
 	struct dmsc_hop_key key = { .ifindex = p->ifindex, .nexthop = p->nexthop };
 	struct dmsc_hop hop = { .flags = flags & DMSC_PATH_F_UP };
 
-	return bpf_map_update_elem(fd, &key, &hop, BPF_ANY) ? -errno : 0;
+	return map_update(fd, &key, &hop, BPF_ANY);
 }
 
 /* A next hop that several paths share is up when one of them says so. */

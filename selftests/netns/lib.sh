@@ -63,7 +63,7 @@ json() {
 	python3 -c 'import json, sys
 j = json.load(sys.stdin)
 v = eval(sys.argv[1])
-print(json.dumps(v) if isinstance(v, (dict, list, bool)) or v is None else v)' "$1"
+print(json.dumps(v) if isinstance(v, (dict, list, tuple, bool)) or v is None else v)' "$1"
 }
 
 # until_true COMMAND...: waits for it, at most $patience seconds
@@ -93,11 +93,14 @@ pids=()
 cleanup() {
 	local pid dir
 	set +u
+	disown -a	# no word from the shell about those who are killed now
 	for pid in "${pids[@]}"; do kill -9 "$pid" 2> /dev/null; done
 	for dir in "$work"/host*; do
 		[ -e "$dir/pid" ] && kill -9 "$(cat "$dir/pid")" 2> /dev/null
 	done
 	wait 2> /dev/null
+	# Whoever is still in a cgroup of ours was started by a test.
+	find "$cg" -name cgroup.procs -exec cat {} + 2> /dev/null | xargs -r kill -9 2> /dev/null
 	for ns in host0 host1 leaf0 leaf1; do ip netns del "$prefix-$ns" 2> /dev/null; done
 	umount "$work/bpf" 2> /dev/null
 	find "$cg" -depth -type d -exec rmdir {} + 2> /dev/null
@@ -208,7 +211,9 @@ start() { # HOST [OPTION...]: a daemon, which answers when this returns
 	local host=$1
 	shift
 	daemon_options "$host"
-	in_ns "$host" "$dmscd" "${args[@]}" --foreground "$@" >> "$work/$host/log" 2>&1 &
+	# exec, so that the process that is remembered is the daemon itself.
+	(exec nsenter --net="/run/netns/$prefix-$host" -- "$dmscd" "${args[@]}" --foreground "$@") \
+		>> "$work/$host/log" 2>&1 &
 	echo $! > "$work/$host/pid"
 	until_true answers "$host" || { sed 's/^/# /' "$work/$host/log"; return 1; }
 }
@@ -218,7 +223,10 @@ stop() { # HOST [SIGNAL]: ends it and waits until it is gone
 	pid=$(cat "$work/$1/pid")
 	kill "-${2:-TERM}" "$pid"
 	wait "$pid" 2> /dev/null
+	# Not a child when it went into the background by itself.
+	until_true gone "$pid"
 }
+gone() { ! kill -0 "$1" 2> /dev/null; }
 
 ctl() { # HOST ARGUMENT...: dmscctl to that host's daemon
 	local host=$1
@@ -235,7 +243,8 @@ serve() { # HOST INSTANCE CLASS: listens as the instance, in its cgroup
 	local port address
 	port=$(service "$1" "$2" "['ports']['$3']")
 	address=$([ "$1" = host0 ] && echo 10.255.0.1 || echo 10.255.0.2)
-	ctl "$1" service exec "$2" -- "$stream" listen "$address" "$port" > "$work/listen.$port" &
+	(exec nsenter --net="/run/netns/$prefix-$1" -- "$dmscctl" --socket "$work/$1/sock" \
+		service exec "$2" -- "$stream" listen "$address" "$port") > "$work/listen.$port" &
 	pids+=($!)
 	until_true grep -q listening "$work/listen.$port"
 }

@@ -136,6 +136,22 @@ struct number number_change(double from, double to)
 	return out;
 }
 
+struct number number_points(double from, double to)
+{
+	struct number out;
+	double points = round((to - from) * 100);
+
+	if (!isfinite(points) || fabs(points) > 1e9)
+		snprintf(out.s, sizeof(out.s), "\u2013");
+	else
+		snprintf(out.s, sizeof(out.s), "%s%.0f\u00a0points",
+			 points < 0 ? "\u2212" :
+			 points > 0 ? "+" :
+				      "",
+			 fabs(points));
+	return out;
+}
+
 struct number number_plain(double n)
 {
 	struct number out;

@@ -31,6 +31,7 @@ struct number number_bytes(double bytes);
 struct number number_rate(double bits_per_second);
 struct number number_percent(double share);	     /* 0.123: "12 %" */
 struct number number_change(double from, double to); /* "-12.3 %" */
+struct number number_points(double from, double to); /* of shares: "-7 points" */
 struct number number_plain(double n);
 
 /* Coordinates: finite, short, at most two digits after the point. */

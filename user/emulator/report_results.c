@@ -266,15 +266,14 @@ static void result_row(struct text *t, const struct report *r, const struct metr
 				     "<td>%s</td>",
 			 m->format(m->value[s]).s);
 	if (base < r->nr_setups && dmsc < r->nr_setups && base != dmsc) {
-		int v = m->judged ? verdict(m, m->value[base], m->value[dmsc]) : 0;
+		double from = m->value[base], to = m->value[dmsc];
+		int v = m->judged ? verdict(m, from, to) : 0;
 
-		text_add(t, "<td class=\"%s\">%s</td>",
-			 v < 0 ? "good" :
-			 v > 0 ? "bad" :
-				 "",
-			 m->value[base] == m->value[dmsc] ?
-				 "0\u00a0%" :
-				 number_change(m->value[base], m->value[dmsc]).s);
+		text_add(t, "<td class=\"%s\">", v < 0 ? "good" : v > 0 ? "bad" : "");
+		if (m->format == number_percent)
+			text_add(t, "%s</td>", number_points(from, to).s);
+		else
+			text_add(t, "%s</td>", from == to ? "0\u00a0%" : number_change(from, to).s);
 	}
 	text_add(t, "</tr>\n");
 }

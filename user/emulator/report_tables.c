@@ -120,9 +120,19 @@ static void path_via(struct text *t, const struct report *r, const struct report
 		text_add(t, "directly");
 }
 
+static bool path_used(const struct report_path *p)
+{
+	uint32_t c;
+
+	for (c = 0; c < DMSC_NR_CLASSES; c++)
+		if (p->bytes[c] > 0)
+			return true;
+	return false;
+}
+
 static void path_table(struct text *t, const struct report *r)
 {
-	uint32_t p, c, i;
+	uint32_t p, c, i, rows = 0, unused = 0;
 
 	text_add(t,
 		 "<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
@@ -132,11 +142,17 @@ static void path_table(struct text *t, const struct report *r)
 		 "<th scope=\"col\" class=\"name\">To</th><th scope=\"col\" class=\"name\">Interface</th>"
 		 "<th scope=\"col\" class=\"name\">By</th><th scope=\"col\" class=\"name\">Bytes of one iteration</th></tr>"
 		 "</thead>\n<tbody>\n");
-	for (p = 0; p < r->nr_paths && p < MAX_ROWS; p++) {
+	for (p = 0; p < r->nr_paths; p++) {
 		const struct report_path *path = &r->paths[p];
 		const struct report_link *link = &r->links[path->link];
 		bool first = true;
 
+		if (!path_used(path)) {
+			unused++;
+			continue;
+		}
+		if (++rows > MAX_ROWS)
+			continue;
 		text_add(t, "<tr><th scope=\"row\">");
 		page_text(t, report_host(r, path->src), PAGE_NAME);
 		text_add(t, "</th><td class=\"name\">");
@@ -155,10 +171,13 @@ static void path_table(struct text *t, const struct report *r)
 				 c, dmsc_class_name(c), number_bytes(path->bytes[c]).s);
 			first = false;
 		}
-		text_add(t, "%s</td></tr>\n", first ? "none" : "");
+		text_add(t, "</td></tr>\n");
 	}
 	text_add(t, "</tbody></table></div>\n");
-	left_out(t, r->nr_paths, "paths");
+	left_out(t, rows, "paths");
+	if (unused)
+		text_add(t, "<p>%u more paths are known, but the plan puts nothing on them.</p>\n",
+			 unused);
 }
 
 void page_plan(struct text *t, const struct report *r)

@@ -10,8 +10,9 @@
 
 #include "emulator/report_page.h"
 
-#define MAX_LANES 32 /* hosts drawn */
-#define MAX_ROWS  64 /* of a set-up */
+#define MAX_LANES 32	 /* hosts drawn */
+#define MAX_ROWS  64	 /* of a set-up */
+#define MAX_STEPS 150000 /* of the axis, over all rows; seven bytes each at worst */
 #define PLOT_W	  1000.0
 #define LEFT	  150.0
 #define ROW_H	  15
@@ -102,7 +103,7 @@ static double tick_step(double end)
 
 static void fill_rows(struct chart *c, const struct report_setup *s)
 {
-	uint32_t i, k, width = c->cells + 1;
+	uint32_t i, k, width = c->cells + 1, min = (c->cells + 999) / 1000;
 
 	memset(c->change, 0, sizeof(*c->change) * width * c->nr_rows);
 	for (k = 0; k < c->nr_rows; k++)
@@ -120,8 +121,8 @@ static void fill_rows(struct chart *c, const struct report_setup *s)
 		if (from >= c->cells)
 			from = c->cells - 1;
 		to = rec->end / c->end * c->cells; /* as begin, or neighbours overlap */
-		if (to <= from)
-			to = from + 1; /* however short, it is seen */
+		if (to < from + min)
+			to = from + min; /* however short, it is seen */
 		if (to > c->cells)
 			to = c->cells;
 		c->change[k * width + from]++;
@@ -152,14 +153,15 @@ static void put_row(struct text *t, const struct chart *c, uint32_t row)
 {
 	const int32_t *change = &c->change[row * (c->cells + 1)];
 	const struct row *rw = &c->rows[row];
-	double step = PLOT_W / c->cells, busy;
+	double busy;
 	int32_t now = 0, peak = row_peak(c, row, &busy);
 	int height = 0, level;
 	uint32_t i, run = 0;
 
 	if (!peak)
 		return;
-	text_add(t, "<path class=\"c%u k%u\" d=\"M%s %s", rw->class, rw->class, number_xy(LEFT).s,
+	text_add(t, "<path class=\"c%u k%u\" transform=\"translate(%s 0) scale(%.4f 1)\" d=\"M0 %s",
+		 rw->class, rw->class, number_xy(LEFT).s, PLOT_W / c->cells,
 		 number_xy(rw->y + ROW_H).s);
 	for (i = 0; i < c->cells; i++, run++) {
 		now += change[i];
@@ -169,12 +171,12 @@ static void put_row(struct text *t, const struct chart *c, uint32_t row)
 		if (level == height)
 			continue;
 		if (run)
-			text_add(t, "h%s", number_xy(run * step).s);
+			text_add(t, "h%u", run);
 		text_add(t, "v%d", height - level);
 		height = level;
 		run = 0;
 	}
-	text_add(t, "h%s", number_xy(run * step).s);
+	text_add(t, "h%u", run);
 	if (height)
 		text_add(t, "v%d", height);
 	text_add(t, "z\"><title>");
@@ -271,7 +273,11 @@ void page_timeline(struct text *t, const struct report *r)
 		goto out;
 	if (!chart_rows(c))
 		goto fail;
-	c->cells = c->nr_rows > 40 ? 1000 : 2000;
+	if (!c->nr_rows)
+		goto out;
+	c->cells = MAX_STEPS / (c->nr_rows * r->nr_setups);
+	if (c->cells > 2000)
+		c->cells = 2000;
 	c->change = calloc((size_t)(c->cells + 1) * (c->nr_rows + 1), sizeof(*c->change));
 	if (!c->change)
 		goto fail;

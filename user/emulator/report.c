@@ -50,9 +50,13 @@ static void page_head(struct text *t, const struct report *r)
 	text_add(t,
 		 "<p class=\"scale\"><strong>Scaled down.</strong> Link rates are divided by %s "
 		 "(the fastest link runs at %s), message sizes by %s; so everything takes %s "
-		 "times as long, and the times on this page are divided by that.</p>\n",
+		 "times as long, and the times on this page are divided by that.",
 		 number_plain(r->scale_rate).s, number_rate(r->link_rate_real).s,
 		 number_plain(r->scale_bytes).s, number_plain(r->scale_time).s);
+	if (r->planned_real_bytes > 0)
+		text_add(t, " In an iteration %s really go through sockets, bulk not counted.",
+			 number_bytes(r->planned_real_bytes).s);
+	text_add(t, "</p>\n");
 }
 
 static void remarks(struct text *t, json_t *list, const char *class)

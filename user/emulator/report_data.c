@@ -412,7 +412,7 @@ static void read_all(struct reader *rd, struct report *r)
 	r->scale_bytes = get_number(rd, o, "bytes");
 	r->scale_time = get_number(rd, o, "time");
 	r->link_rate_real = get_number(rd, o, "link_rate_real");
-	r->scale_text = get_string(rd, o, "text");
+	r->planned_real_bytes = get_number(rd, o, "planned_real_bytes");
 	if (!rd->rc)
 		read_classes(rd, r);
 	if (!rd->rc)

@@ -76,8 +76,9 @@ struct report_setup {
 struct report {
 	json_t *root;
 	const char *version, *date, *kernel, *machine, *command, *job, *source;
-	const char *file_job, *file_topology, *file_workload, *scale_text; /* NULL: none */
+	const char *file_job, *file_topology, *file_workload; /* NULL: none */
 	double scale_rate, scale_bytes, scale_time, link_rate_real, critical_path;
+	double planned_real_bytes; /* of all messages of an iteration, as sent; NAN unknown */
 	uint32_t iterations;
 	struct report_class classes[DMSC_NR_CLASSES];
 	struct report_node *nodes;

@@ -226,6 +226,45 @@ static inline struct tally tally(uint8_t proto, uint16_t port)
 	return t;
 }
 
+/*
+ * Waits for packets and returns what came: where data is in flight, TCP may send
+ * new data now, or only retransmit some time later.
+ */
+static inline struct tally tally_some(uint8_t proto, uint16_t port)
+{
+	struct tally t;
+
+	(void)WAIT_FOR((t = tally(proto, port)).packets > 0);
+	return t;
+}
+
+/*
+ * The order of a stream's segments as they arrive. A gap is a segment that comes
+ * before others with lower numbers: those were overtaken, or lost.
+ */
+struct order {
+	uint16_t port;
+	bool begun;
+	uint32_t next;
+	int segments, gaps;
+};
+
+static inline void order_follow(struct order *o)
+{
+	struct seen s;
+
+	while (seen_next(&s)) {
+		if (s.proto != IPPROTO_TCP || s.sport != o->port || !s.bytes)
+			continue;
+		o->segments++;
+		if (o->begun && (int32_t)(s.seq - o->next) > 0)
+			o->gaps++;
+		if (!o->begun || (int32_t)(s.seq + s.bytes - o->next) > 0)
+			o->next = s.seq + s.bytes;
+		o->begun = true;
+	}
+}
+
 /* ---- sockets ---- */
 
 static inline socklen_t sock_addr(struct sockaddr_storage *ss, const char *addr, uint16_t port)

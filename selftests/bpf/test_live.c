@@ -601,8 +601,8 @@ static void received_here(void)
 static void moves_in_an_idle_gap(void)
 {
 	struct dmsc_stats before;
+	uint32_t retrans;
 	struct conn c;
-	struct tally t;
 
 	program_rail(1);
 	before = env_counter(dp, SID_JOB, DMSC_CLASS_DATA, DMSC_DIR_TX);
@@ -618,11 +618,10 @@ static void moves_in_an_idle_gap(void)
 	program_rail(0);
 	send_all(c.client, 100);
 	/* At least one retransmission as well. */
-	CHECK(WAIT_FOR(sock_info(c.client).tcpi_total_retrans > 0), "no retransmission");
+	retrans = sock_info(c.client).tcpi_total_retrans;
+	CHECK(WAIT_FOR(sock_info(c.client).tcpi_total_retrans > retrans), "no retransmission");
 	CHECK(sock_info(c.client).tcpi_unacked > 0, "nothing is in flight");
-	t = tally(IPPROTO_TCP, c.port);
-	CHECK(t.packets >= 4, "%d packets", t.packets);
-	check_tally(t, DMSC_CLASS_DATA, 1, "in flight");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 1, "in flight");
 	CHECK_EQ(env_counter(dp, SID_JOB, DMSC_CLASS_DATA, DMSC_DIR_TX).moved, before.moved, "moved");
 
 	acks_go();
@@ -631,8 +630,7 @@ static void moves_in_an_idle_gap(void)
 	watch();
 	send_all(c.client, 100);
 	recv_all(c.server, 100);
-	t = tally(IPPROTO_TCP, c.port);
-	check_tally(t, DMSC_CLASS_DATA, 0, "idle before");
+	check_tally(tally(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 0, "idle before");
 	CHECK_EQ(env_counter(dp, SID_JOB, DMSC_CLASS_DATA, DMSC_DIR_TX).moved, before.moved + 1,
 		 "moved");
 	conn_close(&c);
@@ -650,18 +648,18 @@ static void path_down_moves_at_once(void)
 	CHECK(!dataplane_set_path(dp, PATH_R1, 0, &env_err), "%s", env_err.text);
 	watch();
 	send_all(c.client, 100);
-	CHECK(sock_info(c.client).tcpi_unacked > 1, "in flight");
-	check_tally(tally(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 0, "routing has it");
+	CHECK(sock_info(c.client).tcpi_unacked > 0, "nothing is in flight");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 0, "routing has it");
 
 	/* Up again: not back before a pause. */
 	CHECK(!dataplane_set_path(dp, PATH_R1, DMSC_PATH_F_UP, &env_err), "%s", env_err.text);
 	send_all(c.client, 100);
-	check_tally(tally(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 0, "still in flight");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 0, "still in flight");
 	acks_go();
 	CHECK(WAIT_FOR(!sock_info(c.client).tcpi_unacked), "everything is acknowledged");
 	watch();
 	send_all(c.client, 100);
-	check_tally(tally(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 1, "after a pause");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 1, "after a pause");
 	recv_all(c.server, 400);
 	conn_close(&c);
 }
@@ -680,11 +678,11 @@ static void kept_path_down(void)
 	program_rail(0);
 	watch();
 	send_all(c.client, 100);
-	check_tally(tally(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 1, "kept over two generations");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 1, "kept over two generations");
 	CHECK(!dataplane_set_path(dp, PATH_R1, 0, &env_err), "%s", env_err.text);
 	watch();
 	send_all(c.client, 100);
-	check_tally(tally(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 0, "down");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 0, "down");
 	acks_go();
 	recv_all(c.server, 300);
 	conn_close(&c);
@@ -720,12 +718,26 @@ struct traffic {
 
 #define BURST	65536
 
+/*
+ * veth puts a packet into the backlog of the CPU that sends it, so two CPUs that
+ * send for one stream may reorder it. The traffic stays on one.
+ */
+static void one_cpu(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
 static void *traffic_send(void *arg)
 {
 	static const char buf[BURST];
 	struct traffic *t = arg;
 	char c;
 
+	one_cpu();
 	while (!t->stop) {
 		size_t n = 0;
 
@@ -751,6 +763,7 @@ static void *traffic_receive(void *arg)
 	uint64_t got = 0;
 	ssize_t n;
 
+	one_cpu();
 	while ((n = recv(t->c.server, buf, sizeof(buf), 0)) > 0) {
 		if (t->bursts && got / BURST != (got + n) / BURST)
 			send(t->c.server, "x", 1, MSG_NOSIGNAL);
@@ -779,71 +792,79 @@ static void traffic_stop(struct traffic *t)
 	      recv_err ? (char *)recv_err : "");
 }
 
+/* Waits for @bytes more of a stream that goes on, and follows its order. */
+static void traffic_wait(struct traffic *t, uint64_t bytes, struct order *o)
+{
+	uint64_t until = t->sent + bytes;
+
+	CHECK(WAIT_FOR((order_follow(o), t->sent >= until)), "the traffic has stopped");
+}
+
+static void slow_rails(void)
+{
+	no_timers();
+	sh("tc qdisc add dev r0 root tbf rate 200mbit burst 20kb limit 400kb");
+	sh("tc qdisc add dev r1 root tbf rate 50mbit burst 20kb limit 400kb");
+}
+
 /*
- * Rail 1 is slow and holds a queue; every change of the tables sends the flow to
- * the other rail. Whatever overtook that queue would arrive out of order.
+ * Rail 1 is the slower one and holds a queue; every change of the tables sends the
+ * flow to the other rail. Whatever overtook that queue would arrive too early.
  */
 static void generations_under_traffic(void)
 {
 	struct dmsc_stats before, after;
-	long ofo, reorder;
 	static struct traffic t;
+	struct order o = {};
 	struct tcp_info ti;
 	int i;
 
-	no_timers();
-	sh("tc qdisc add dev r1 root tbf rate 50mbit burst 20kb limit 400kb");
+	slow_rails();
 	program_rail(1);
 	before = env_counter(dp, SID_JOB, DMSC_CLASS_PIPELINE, DMSC_DIR_TX);
-	ofo = netstat_there("TCPOFOQueue");
+	watch();
 	traffic_start(&t, THERE, DMSC_CLASS_PIPELINE, true);
+	o.port = t.c.port;
 	for (i = 0; i < 40; i++) {
-		/* Some bursts between two changes. */
-		uint64_t until = t.sent + 3 * BURST;
-
-		CHECK(WAIT_FOR(t.sent >= until), "the traffic has stopped");
+		traffic_wait(&t, 3 * BURST, &o);
 		program_rail(i & 1);
 	}
 	traffic_stop(&t);
+	order_follow(&o);
 	ti = sock_info(t.c.client);
-	ofo = netstat_there("TCPOFOQueue") - ofo;
-	reorder = ti.tcpi_reord_seen;
 	conn_close(&t.c);
-	sh("tc qdisc del dev r1 root");
 	after = env_counter(dp, SID_JOB, DMSC_CLASS_PIPELINE, DMSC_DIR_TX);
-	printf("# %llu bytes, 40 generations, %llu moves, %u retransmissions, %ld out of order\n",
+	printf("# %llu bytes, 40 generations, %llu moves, %u retransmissions\n",
 	       (unsigned long long)t.sent, (unsigned long long)(after.moved - before.moved),
-	       ti.tcpi_total_retrans, ofo);
+	       ti.tcpi_total_retrans);
 	CHECK(after.moved - before.moved >= 10, "moved %llu times in 40 generations",
 	      (unsigned long long)(after.moved - before.moved));
-	CHECK_EQ(ti.tcpi_total_retrans, 0, "retransmissions");
-	CHECK_EQ(reorder, 0, "reordering seen by the sender");
-	CHECK_EQ(ofo, 0, "segments out of order at the receiver");
+	CHECK(o.segments > 1000, "%d segments seen", o.segments);
+	CHECK_EQ(o.gaps, 0, "segments that arrived too early");
+	CHECK_EQ(ti.tcpi_reord_seen, 0, "reordering seen by the sender");
 }
 
-/* The same without waiting, to show that the test above would see it. */
+/* The same without waiting for a gap, to show that the test above would see it. */
 static void moving_without_a_gap_reorders(void)
 {
 	static struct traffic t;
-	long ofo;
+	struct order o = {};
 	int i;
 
-	sh("tc qdisc add dev r1 root tbf rate 20mbit burst 20kb limit 400kb");
+	slow_rails();
 	program_rail(1);
+	watch();
 	traffic_start(&t, THERE, DMSC_CLASS_PIPELINE, false);
-	ofo = netstat_there("TCPOFOQueue");
-	for (i = 0; i < 20 && netstat_there("TCPOFOQueue") == ofo; i++) {
-		uint64_t until = t.sent + 4 * BURST;
-
-		CHECK(WAIT_FOR(t.sent >= until), "the traffic has stopped");
+	o.port = t.c.port;
+	for (i = 0; i < 50 && !o.gaps; i++) {
+		traffic_wait(&t, 4 * BURST, &o);
 		CHECK(!dataplane_set_path(dp, PATH_R1, i & 1 ? DMSC_PATH_F_UP : 0, &env_err), "%s",
 		      env_err.text);
 	}
-	ofo = netstat_there("TCPOFOQueue") - ofo;
 	traffic_stop(&t);
+	order_follow(&o);
 	conn_close(&t.c);
-	sh("tc qdisc del dev r1 root");
-	CHECK(ofo > 0, "a path that failed under a full queue reordered nothing");
+	CHECK(o.gaps > 0, "a path that failed under a full queue reordered nothing");
 }
 
 /* A daemon that is started again, ten times, while datagrams and a stream run. */
@@ -859,9 +880,8 @@ static void reopened_under_traffic(void)
 	uint16_t port;
 	char c;
 
-	no_timers();
+	slow_rails();
 	setsockopt(server, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
-	sh("tc qdisc add dev r1 root tbf rate 50mbit burst 20kb limit 400kb");
 	program_rail(1);
 	cgroup_enter(cgroup_job);
 	fd = sock_make(ns_here, SOCK_DGRAM, HERE, 0);
@@ -941,8 +961,7 @@ static void before(void)
 	cgroup_enter(cgroup_nobody);
 	acks_go();
 	timers();
-	if (system("tc qdisc del dev r1 root 2> /dev/null"))
-		return;		/* as it should be */
+	sh("for r in r0 r1; do tc qdisc del dev $r root 2> /dev/null; done; true");
 }
 
 /* The next round starts from nothing. */
@@ -977,13 +996,13 @@ static void connection_from_before(void)
 	program_rail(1);
 	watch();
 	send_all(c.client, 100);
-	check_tally(tally(IPPROTO_TCP, c.port), DMSC_CLASS_EXPERT, 0, "in flight");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_EXPERT, 0, "in flight");
 	CHECK_EQ(stamp_of(c.client).sid, SID_JOB, "by the cgroup that created it");
 	acks_go();
 	CHECK(WAIT_FOR(!sock_info(c.client).tcpi_unacked), "everything is acknowledged");
 	watch();
 	send_all(c.client, 100);
-	check_tally(tally(IPPROTO_TCP, c.port), DMSC_CLASS_EXPERT, 1, "after a pause");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_EXPERT, 1, "after a pause");
 	conn_close(&c);
 }
 

@@ -4,15 +4,28 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 static bool tty, moving;
 static struct timespec began;
 
+/* A serial line is one too, but its other end is as likely a file. */
+static bool is_screen(void)
+{
+	const char *term = getenv("TERM"), *name;
+
+	if (!isatty(STDERR_FILENO) || !term || !strcmp(term, "dumb"))
+		return false;
+	name = ttyname(STDERR_FILENO);
+	return name && strncmp(name, "/dev/ttyS", 9);
+}
+
 void progress_open(void)
 {
-	tty = isatty(STDERR_FILENO);
+	tty = is_screen();
 	clock_gettime(CLOCK_MONOTONIC, &began);
 }
 

@@ -19,13 +19,20 @@ static json_t *ns(uint64_t v)
 
 static json_t *scale_json(const struct results *r)
 {
+	uint64_t planned = 0;
 	char text[160];
+	uint32_t i;
+
+	for (i = 0; i < r->messages->nr; i++)
+		if (!r->plan->flows[r->messages->list[i].flow].bulk)
+			planned += r->messages->list[i].bytes;
 
 	snprintf(text, sizeof(text), "link rates / %.6g, bytes / %.6g, time x %.4g", r->scale->rate,
 		 r->scale->bytes, r->scale->time);
-	return json_pack("{s:f, s:f, s:f, s:I, s:i, s:s}", "rate", r->scale->rate, "bytes",
+	return json_pack("{s:f, s:f, s:f, s:I, s:i, s:I, s:s}", "rate", r->scale->rate, "bytes",
 			 r->scale->bytes, "time", r->scale->time, "link_rate_real",
-			 (json_int_t)r->scale->link_rate, "mtu", EMULATED_MTU, "text", text);
+			 (json_int_t)r->scale->link_rate, "mtu", EMULATED_MTU,
+			 "planned_real_bytes", (json_int_t)planned, "text", text);
 }
 
 static json_t *classes_json(const struct results *r)
@@ -242,12 +249,14 @@ static json_t *completion_json(const struct completion *of)
 
 static json_t *iteration_json(const struct results *r, const struct round *round)
 {
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "index", round->iteration,
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "index",
+			 round->iteration,
 			 "time_ns", (json_int_t)scale_to_emulated(r->scale, round->time),
 			 "time_real_ns", (json_int_t)round->time, "retransmits",
 			 (json_int_t)round->retransmits, "host_drops",
 			 (json_int_t)round->host_drops, "fabric_drops",
-			 (json_int_t)round->fabric_drops, "bulk_real_bytes",
+			 (json_int_t)round->fabric_drops, "received_real_bytes",
+			 (json_int_t)round->received, "bulk_real_bytes",
 			 (json_int_t)round->bulk_bytes, "bulk_goodput",
 			 round->bulk_rate * r->scale->rate, "cpu_idle", round->cpu_idle);
 }

@@ -127,6 +127,7 @@ static int collect(const struct round_env *env, struct round *r, uint64_t t0,
 		if (w->done_at - t0 > r->time)
 			r->time = w->done_at - t0;
 		r->retransmits += w->retransmits;
+		r->received += w->received;
 	}
 	for (i = 0; i < 2 * t->nr_links; i++) {
 		double seconds = (after[i].at - t0) / 1e9;

@@ -18,6 +18,7 @@ struct round {
 	uint64_t time;			/* ns from the start to the last step done */
 	double cpu_idle;		/* 0..1 */
 	uint64_t retransmits, host_drops, fabric_drops;
+	uint64_t received;		/* bytes of messages, bulk not counted */
 	uint64_t bulk_bytes;
 	double bulk_rate;		/* bit/s */
 	double *utilisation;		/* by edge */

@@ -156,7 +156,7 @@ install: all install-src
 	$(INSTALL) -m 755 $(B)/user/dmscd $(B)/user/dmscctl $(DESTDIR)$(PREFIX)/sbin/
 	$(INSTALL) -m 755 $(B)/user/emulator $(DESTDIR)$(PREFIX)/bin/dmsc-emulate
 	$(INSTALL) -m 644 include/uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux/
-	$(INSTALL) -m 644 examples/*.yaml $(DESTDIR)$(PREFIX)/share/dmsc/examples/
+	$(INSTALL) -m 644 examples/*.yaml examples/etc/dmsc.yaml $(DESTDIR)$(PREFIX)/share/dmsc/examples/
 	$(INSTALL) -m 644 user/dmscd/dmscd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	$(INSTALL) -m 644 user/completion/dmscctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
 	for page in doc/man/*.[1578]; do \

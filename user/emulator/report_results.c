@@ -380,7 +380,7 @@ static void iteration_dots(struct text *t, const struct report *r)
 					 "<circle class=\"dot\" cx=\"%s\" cy=\"%s\" r=\"6\"><title>"
 					 "iteration %u: %s</title></circle>\n",
 					 number_xy(left + width * (time - lo) / span).s,
-					 number_xy(y).s, i, number_time(time).s);
+					 number_xy(y).s, i + 1, number_time(time).s);
 		}
 		if (isfinite(setup->median))
 			text_add(t, "<path class=\"median\" d=\"M%s %sv22\"/>\n",

@@ -233,7 +233,7 @@ static void put_setup(struct text *t, struct chart *c, uint32_t nr)
 		 "tabindex=\"0\" aria-label=\"Timeline of set-up %u\"><svg class=\"time\" "
 		 "viewBox=\"0 0 %s %s\" role=\"img\" aria-labelledby=\"time%u-t time%u-d\" "
 		 "data-end=\"%.0f\"><title id=\"time%u-t\">Messages in flight under ",
-		 s->timeline_iteration, number_time(s->timeline_time).s, nr + 1,
+		 s->timeline_iteration + 1, number_time(s->timeline_time).s, nr + 1,
 		 number_xy(LEFT + PLOT_W + 30).s, number_xy(c->height + 24).s, nr, nr, c->end, nr);
 	page_text(t, s->title, PAGE_NAME);
 	text_add(t,

@@ -11,7 +11,7 @@ struct dmsc_error {
 };
 
 /**
- * dmsc_fail - fill @e with a formatted line and return @err
+ * dmsc_fail - fill @e with a formatted line and return @err; control characters become '?'
  * @e: may be NULL
  * @err: negative errno; bad user input is always -EINVAL
  */

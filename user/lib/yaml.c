@@ -25,12 +25,83 @@ int yaml_fail(struct yaml_file *f, uint32_t line, const char *fmt, ...)
 	return dmsc_fail(f->err, -EINVAL, "%s:%u: %s", f->name, line, text);
 }
 
-int yaml_open(struct yaml_file *f, const char *file, struct dmsc_error *err)
+/* All of @in, however it is made (a pipe too), up to YAML_FILE_MAX bytes. */
+static int read_text(struct yaml_file *f, FILE *in, size_t *len)
+{
+	size_t room = 0, n;
+	char *grown;
+
+	*len = 0;
+	do {
+		if (*len + 1 >= room) {
+			room = room ? 2 * room : 16384;
+			grown = realloc(f->text, room);
+			if (!grown)
+				return dmsc_fail(f->err, -ENOMEM, "%s: out of memory", f->name);
+			f->text = grown;
+		}
+		n = fread(f->text + *len, 1, room - *len - 1, in);
+		*len += n;
+		if (*len > YAML_FILE_MAX)
+			return yaml_fail(f, 1, "file: larger than expected, at most %u bytes", YAML_FILE_MAX);
+	} while (n);
+	if (ferror(in))
+		return dmsc_fail(f->err, -errno, "%s: %s", f->name, strerror(errno));
+	return 0;
+}
+
+static int syntax_error(struct yaml_file *f, const yaml_parser_t *p)
+{
+	/* Errors of encoding have no mark, only an offset. */
+	uint32_t line = p->problem_mark.line + 1;
+	size_t i;
+
+	if (p->error == YAML_READER_ERROR) {
+		for (line = 1, i = 0; i < p->problem_offset; i++)
+			line += f->text[i] == '\n';
+	}
+	return yaml_fail(f, line, "YAML: %s%s%s, expected valid YAML",
+			 p->problem ? p->problem : "cannot be read", p->context ? ", " : "",
+			 p->context ? p->context : "");
+}
+
+static int load(struct yaml_file *f, size_t len)
 {
 	yaml_parser_t parser;
-	struct stat st;
-	FILE *in;
+	yaml_document_t next;
+	yaml_node_t *root;
 	int ret = 0;
+
+	if (!yaml_parser_initialize(&parser))
+		return dmsc_fail(f->err, -ENOMEM, "%s: out of memory", f->name);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)f->text, len);
+	if (!yaml_parser_load(&parser, &f->doc)) {
+		ret = syntax_error(f, &parser);
+		goto out;
+	}
+	if (!yaml_document_get_root_node(&f->doc)) {
+		ret = yaml_fail(f, 1, "file: empty, expected a mapping");
+	} else if (!yaml_parser_load(&parser, &next)) {
+		ret = syntax_error(f, &parser);
+	} else {
+		root = yaml_document_get_root_node(&next);
+		if (root)
+			ret = yaml_fail(f, yaml_line(root), "file: a second document, expected one");
+		yaml_document_delete(&next);
+	}
+	if (ret)
+		yaml_document_delete(&f->doc);
+out:
+	yaml_parser_delete(&parser);
+	return ret;
+}
+
+int yaml_open(struct yaml_file *f, const char *file, struct dmsc_error *err)
+{
+	struct stat st;
+	size_t len;
+	FILE *in;
+	int ret;
 
 	memset(f, 0, sizeof(*f));
 	f->name = file;
@@ -42,29 +113,19 @@ int yaml_open(struct yaml_file *f, const char *file, struct dmsc_error *err)
 		fclose(in);
 		return dmsc_fail(err, -EISDIR, "%s: is not a file", file);
 	}
-	if (st.st_size > (off_t)YAML_FILE_MAX) {
-		fclose(in);
-		return dmsc_fail(err, -EINVAL, "%s:1: file: %lld bytes, expected at most %u", file,
-				 (long long)st.st_size, YAML_FILE_MAX);
-	}
-	yaml_parser_initialize(&parser);
-	yaml_parser_set_input_file(&parser, in);
-	if (!yaml_parser_load(&parser, &f->doc)) {
-		ret = yaml_fail(f, parser.problem_mark.line + 1, "YAML: %s%s%s",
-				parser.problem ? parser.problem : "cannot be read",
-				parser.context ? ", " : "", parser.context ? parser.context : "");
-	} else if (!yaml_document_get_root_node(&f->doc)) {
-		ret = yaml_fail(f, 1, "file: empty, expected a mapping");
-		yaml_document_delete(&f->doc);
-	}
-	yaml_parser_delete(&parser);
+	ret = read_text(f, in, &len);
 	fclose(in);
+	if (!ret)
+		ret = load(f, len);
+	if (ret)
+		free(f->text);
 	return ret;
 }
 
 void yaml_close(struct yaml_file *f)
 {
 	yaml_document_delete(&f->doc);
+	free(f->text);
 }
 
 yaml_node_t *yaml_root(struct yaml_file *f)
@@ -154,12 +215,13 @@ static bool integer_parse(const char *text, uint64_t *out)
 	return !errno && !*end;
 }
 
+/* Names become folders and cgroups: none that leads elsewhere or looks like an option. */
 static bool is_name(const char *s)
 {
-	if (!*s || strlen(s) >= MODEL_NAME_LEN)
+	if (!isalnum((unsigned char)*s) || strlen(s) >= MODEL_NAME_LEN || strstr(s, ".."))
 		return false;
 	for (; *s; s++) {
-		if (!isalnum((unsigned char)*s) && !strchr("._-*", *s))
+		if (!isalnum((unsigned char)*s) && !strchr("._-", *s))
 			return false;
 	}
 	return true;
@@ -169,7 +231,8 @@ static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
 		       const struct yaml_field *field, void *member)
 {
 	static const char *const expected[] = {
-		[YAML_NAME] = "a name of letters, digits, '.', '_', '-'",
+		[YAML_NAME] = "a name of at most 63 letters, digits, '.', '_', '-'",
+		[YAML_HOSTS] = "a host's name or \"*\"",
 		[YAML_TEXT] = "a text",
 		[YAML_U64] = "a whole number",
 		[YAML_U32] = "a whole number",
@@ -189,14 +252,17 @@ static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
 				 node->type == YAML_MAPPING_NODE ? "mapping" : "sequence",
 				 expected[field->type]);
 	s = (const char *)node->data.scalar.value;
+	if (strlen(s) != node->data.scalar.length)
+		return yaml_fail(f, line, "%s: holds a zero byte, expected %s", name, expected[field->type]);
 	switch (field->type) {
 	case YAML_NAME:
-		ok = is_name(s);
+	case YAML_HOSTS:
+		ok = is_name(s) || (field->type == YAML_HOSTS && !strcmp(s, "*"));
 		if (ok)
 			strcpy(member, s);
 		break;
 	case YAML_TEXT:
-		ok = *s && strlen(s) == node->data.scalar.length && strlen(s) < field->max;
+		ok = *s && strlen(s) < field->max;
 		if (ok)
 			strcpy(member, s);
 		break;
@@ -235,6 +301,17 @@ static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
 	return 0;
 }
 
+static int unknown_key(struct yaml_file *f, uint32_t line, const char *name,
+		       const struct yaml_field *fields, size_t n)
+{
+	char keys[240] = "";
+	size_t i, len = 0;
+
+	for (i = 0; i < n && len < sizeof(keys); i++)
+		len += snprintf(keys + len, sizeof(keys) - len, "%s%s", i ? ", " : "", fields[i].key);
+	return yaml_fail(f, line, "%s: unknown key, expected one of %s", name, keys);
+}
+
 int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
 		 const struct yaml_field *fields, size_t nr_fields, void *base)
 {
@@ -252,17 +329,19 @@ int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
 		key = yaml_document_get_node(&f->doc, pair->key);
 		value = yaml_document_get_node(&f->doc, pair->value);
 		if (key->type != YAML_SCALAR_NODE)
-			return yaml_fail(f, yaml_line(key), "%s: a key that is no word", where);
+			return yaml_fail(f, yaml_line(key), "%s: a key that is no word, expected one",
+					 *where ? where : "file");
 		snprintf(name, sizeof(name), "%s%s%.60s", where, *where ? "." : "",
 			 (const char *)key->data.scalar.value);
 		for (i = 0; i < nr_fields; i++) {
-			if (!strcmp(fields[i].key, (const char *)key->data.scalar.value))
+			if (strlen(fields[i].key) == key->data.scalar.length &&
+			    !strcmp(fields[i].key, (const char *)key->data.scalar.value))
 				break;
 		}
 		if (i == nr_fields)
-			return yaml_fail(f, yaml_line(key), "%s: unknown key", name);
+			return unknown_key(f, yaml_line(key), name, fields, nr_fields);
 		if (seen & (1ULL << i))
-			return yaml_fail(f, yaml_line(key), "%s: given twice", name);
+			return yaml_fail(f, yaml_line(key), "%s: given twice, expected once", name);
 		seen |= 1ULL << i;
 		if (fields[i].type == YAML_SUBTREE) {
 			*(yaml_node_t **)((char *)base + fields[i].offset) = value;
@@ -274,8 +353,8 @@ int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
 	}
 	for (i = 0; i < nr_fields; i++) {
 		if (fields[i].required && !(seen & (1ULL << i)))
-			return yaml_fail(f, yaml_line(node), "%s%s%s: missing", where, *where ? "." : "",
-					 fields[i].key);
+			return yaml_fail(f, yaml_line(node), "%s%s%s: missing, expected it here", where,
+					 *where ? "." : "", fields[i].key);
 	}
 	return 0;
 }

@@ -18,12 +18,14 @@
 
 struct yaml_file {
 	const char *name;
+	char *text;
 	yaml_document_t doc;
 	struct dmsc_error *err;
 };
 
 enum yaml_type {
-	YAML_NAME,	/* char[64]: letters, digits, ._-* */
+	YAML_NAME,	/* char[64]: letters, digits, ._-; becomes part of paths */
+	YAML_HOSTS,	/* char[64]: a name, or "*" */
 	YAML_TEXT,	/* char[max], any printable text */
 	YAML_U64,	/* uint64_t in min..max */
 	YAML_U32,	/* uint32_t in min..max */
@@ -42,7 +44,7 @@ struct yaml_field {
 	uint64_t min, max;
 };
 
-/* -errno when the file cannot be read or is no YAML; else to be closed. */
+/* -errno when the file cannot be read or is not one YAML document; else to be closed. */
 int yaml_open(struct yaml_file *f, const char *file, struct dmsc_error *err);
 void yaml_close(struct yaml_file *f);
 yaml_node_t *yaml_root(struct yaml_file *f);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "emulator/report.h"
 #include "emulator/run.h"
 #include "lib/spec.h"
 #include "planner/planner.h"
@@ -153,7 +154,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		if (state->arg_num || strcmp(arg, "run"))
-			argp_error(state, "unexpected argument '%s', expected run", arg);
+			argp_error(state, "unexpected argument '%s', expected run, or report and two files",
+				   arg);
 		break;
 	case ARGP_KEY_END:
 		if (!state->arg_num)
@@ -232,10 +234,21 @@ static void join_command(int argc, char **argv, struct text *t)
 		text_add(t, " %s", argv[i]);
 }
 
+/* The page again, of a report that a run left. */
+static int report_again(const char *json, const char *html)
+{
+	struct dmsc_error err = { "" };
+	int ret = report_html(json, html, &err);
+
+	if (ret)
+		fprintf(stderr, "emulator: %s\n", err.text);
+	return ret == -EINVAL || ret == -ENOENT ? 2 : ret ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, on_option, "run",
+		options, on_option, "run\nreport REPORT.json REPORT.html",
 		"Carries out a training job's traffic on a cluster made of network namespaces, "
 		"under the kernel's defaults, the best stock set-up and DMSC.\v"
 		"Exit status: 0 done, 1 could not be done, 2 bad input. Needs root.", NULL, NULL, NULL
@@ -250,6 +263,8 @@ int main(int argc, char **argv)
 	int ret;
 
 	argp_err_exit_status = 2;
+	if (argc == 4 && !strcmp(argv[1], "report"))
+		return report_again(argv[2], argv[3]);
 	join_command(argc, argv, &command);
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	o.command = command.data;

@@ -438,7 +438,6 @@ int report_load(struct report *r, const char *file, struct dmsc_error *err)
 	json_error_t je;
 	struct stat st;
 	FILE *f;
-	char *c;
 
 	memset(r, 0, sizeof(*r));
 	f = fopen(file, "re");
@@ -456,13 +455,8 @@ int report_load(struct report *r, const char *file, struct dmsc_error *err)
 	}
 	r->root = json_loadf(f, JSON_REJECT_DUPLICATES, &je);
 	fclose(f);
-	if (!r->root) {
-		/* The parser quotes the file; the message stays one line. */
-		for (c = je.text; *c; c++)
-			if ((unsigned char)*c < 0x20 || *c == 0x7f)
-				*c = ' ';
+	if (!r->root)
 		return dmsc_fail(err, -EINVAL, "%s:%d: %s, expected JSON", file, je.line, je.text);
-	}
 	if (!json_is_object(r->root))
 		wrong(&rd, "", "expected an object");
 	else

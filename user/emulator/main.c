@@ -242,7 +242,7 @@ static int report_again(const char *json, const char *html)
 
 	if (ret)
 		fprintf(stderr, "emulator: %s\n", err.text);
-	return ret == -EINVAL || ret == -ENOENT ? 2 : ret ? 1 : 0;
+	return !ret ? 0 : ret == -EINVAL || access(json, R_OK) ? 2 : 1;
 }
 
 int main(int argc, char **argv)

@@ -119,34 +119,46 @@ static __always_inline void ends_of_packet(struct ends *e, const struct packet *
 }
 
 /*
- * A socket's address. All words are read before one is chosen, each on its own:
- * the verifier wants constant offsets into a socket, and a compiler would make
- * one access of those in two branches.
+ * A socket's address, of which all words are read before one form is chosen: the
+ * verifier wants constant offsets into a socket, and a compiler would make one
+ * access of those in two branches.
  */
-#define SOCKET_ADDR(out, sk, end) do {						\
-	__u32 v4_ = (sk)->end##_ip4, w0_ = (sk)->end##_ip6[0], w1_ = (sk)->end##_ip6[1],	\
-	      w2_ = (sk)->end##_ip6[2], w3_ = (sk)->end##_ip6[3];		\
-	__u32 *w_ = (__u32 *)(out)->b;						\
-										\
-	barrier_var(v4_);							\
-	barrier_var(w0_);							\
-	barrier_var(w1_);							\
-	barrier_var(w2_);							\
-	barrier_var(w3_);							\
-	if ((sk)->family == AF_INET) {						\
-		addr_v4(out, v4_);						\
-	} else {								\
-		w_[0] = w0_;							\
-		w_[1] = w1_;							\
-		w_[2] = w2_;							\
-		w_[3] = w3_;							\
-	}									\
-} while (0)
+static __always_inline void socket_addr(struct dmsc_addr *out, bool v4, __u32 ip4,
+					__u32 w0, __u32 w1, __u32 w2, __u32 w3)
+{
+	__u32 *w = (__u32 *)out->b;
+
+	barrier_var(ip4);
+	barrier_var(w0);
+	barrier_var(w1);
+	barrier_var(w2);
+	barrier_var(w3);
+	if (v4) {
+		addr_v4(out, ip4);
+		return;
+	}
+	w[0] = w0;
+	w[1] = w1;
+	w[2] = w2;
+	w[3] = w3;
+}
+
+static __always_inline void socket_peer(struct dmsc_addr *out, struct bpf_sock *sk)
+{
+	socket_addr(out, sk->family == AF_INET, sk->dst_ip4, sk->dst_ip6[0], sk->dst_ip6[1],
+		    sk->dst_ip6[2], sk->dst_ip6[3]);
+}
+
+static __always_inline void socket_local(struct dmsc_addr *out, struct bpf_sock *sk)
+{
+	socket_addr(out, sk->family == AF_INET, sk->src_ip4, sk->src_ip6[0], sk->src_ip6[1],
+		    sk->src_ip6[2], sk->src_ip6[3]);
+}
 
 static __always_inline void ends_of_socket(struct ends *e, struct bpf_sock *sk)
 {
-	SOCKET_ADDR(&e->peer, sk, dst);
-	SOCKET_ADDR(&e->local, sk, src);
+	socket_peer(&e->peer, sk);
+	socket_local(&e->local, sk);
 	e->peer_port = sk->dst_port;
 	e->local_port = bpf_htons(sk->src_port);
 	e->proto = sk->protocol;
@@ -163,7 +175,7 @@ static __always_inline bool to_peer(struct bpf_sock *sk, const struct packet *p)
 		return false;
 	if (p->has_ports && sk->dst_port != p->dport)
 		return false;
-	SOCKET_ADDR(&peer, sk, dst);
+	socket_peer(&peer, sk);
 	return addr_equal(&peer, &p->daddr);
 }
 

@@ -27,8 +27,7 @@
 
 static char env_dir[32], env_cgroup[96], env_pins[64];
 
-__attribute__((format(printf, 1, 2)))
-static inline void sh(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static inline void sh(const char *fmt, ...)
 {
 	char cmd[1024];
 	va_list ap;
@@ -42,8 +41,8 @@ static inline void sh(const char *fmt, ...)
 }
 
 /* The first line that a command prints. */
-__attribute__((format(printf, 2, 3)))
-static inline const char *sh_line(char line[256], const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static inline const char *sh_line(char line[256],
+									const char *fmt, ...)
 {
 	char cmd[1024];
 	va_list ap;
@@ -77,14 +76,15 @@ static inline void sleep_ms(int ms)
 }
 
 /* Waits until @cond holds, at most a minute: an upper bound only. */
-#define WAIT_FOR(cond) ({							\
-	uint64_t until_ = now_ms() + 60000;					\
-	bool ok_;								\
-										\
-	while (!(ok_ = (cond)) && now_ms() < until_)				\
-		sleep_ms(5);							\
-	ok_;									\
-})
+#define WAIT_FOR(cond)                                       \
+	({                                                   \
+		uint64_t until_ = now_ms() + 60000;          \
+		bool ok_;                                    \
+                                                             \
+		while (!(ok_ = (cond)) && now_ms() < until_) \
+			sleep_ms(5);                         \
+		ok_;                                         \
+	})
 
 static inline void write_file(const char *path, const char *text)
 {
@@ -260,10 +260,11 @@ static inline struct dmsc_stats env_counter(struct dataplane *dp, uint32_t sid, 
 	return sum;
 }
 
-#define ANY_SID		UINT32_MAX
-#define ANY_CLASS	(-1)
+#define ANY_SID	  UINT32_MAX
+#define ANY_CLASS (-1)
 
 /* ::ffff:a.b.c.d */
-#define V4(a, b, c, d)	((struct dmsc_addr){ { [10] = 0xff, [11] = 0xff, [12] = (a), (b), (c), (d) } })
+#define V4(a, b, c, d) \
+	((struct dmsc_addr){ { [10] = 0xff, [11] = 0xff, [12] = (a), (b), (c), (d) } })
 
 #endif /* DMSC_SELFTESTS_ENV_H */

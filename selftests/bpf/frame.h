@@ -17,26 +17,26 @@
 
 #include "env.h"
 
-#define FRAME_MAX	512
+#define FRAME_MAX 512
 
 struct frame {
 	uint8_t b[FRAME_MAX];
 	uint32_t len;
-	uint32_t l3;		/* offset of the network header */
-	uint32_t l4;		/* and of the transport header */
+	uint32_t l3; /* offset of the network header */
+	uint32_t l4; /* and of the transport header */
 };
 
 struct frame_spec {
-	const char *saddr, *daddr;	/* of either family */
+	const char *saddr, *daddr; /* of either family */
 	uint16_t sport, dport;
 	uint8_t proto;
 	uint8_t tos;
-	uint8_t ttl;			/* 0: 64 */
-	int vlans;			/* 802.1Q tags in the frame */
-	int options;			/* bytes of IPv4 options */
-	uint16_t frag_off;		/* IPv4, host order, flags included */
-	const uint8_t *ext;		/* IPv6: types of extension headers, ends with 59 */
-	uint16_t ext_frag;		/* what a fragment header among them says */
+	uint8_t ttl;	    /* 0: 64 */
+	int vlans;	    /* 802.1Q tags in the frame */
+	int options;	    /* bytes of IPv4 options */
+	uint16_t frag_off;  /* IPv4, host order, flags included */
+	const uint8_t *ext; /* IPv6: types of extension headers, ends with 59 */
+	uint16_t ext_frag;  /* what a fragment header among them says */
 	uint8_t icmp_type;
 	int payload;
 };
@@ -111,15 +111,20 @@ static inline void frame_transport(struct frame *f, const struct frame_spec *s)
 static inline void frame_ipv4(struct frame *f, const struct frame_spec *s)
 {
 	struct iphdr ip = {
-		.version = 4, .ihl = 5 + s->options / 4, .tos = s->tos, .id = htons(7),
-		.frag_off = htons(s->frag_off), .ttl = s->ttl ?: 64, .protocol = s->proto,
+		.version = 4,
+		.ihl = 5 + s->options / 4,
+		.tos = s->tos,
+		.id = htons(7),
+		.frag_off = htons(s->frag_off),
+		.ttl = s->ttl ?: 64,
+		.protocol = s->proto,
 	};
 
 	inet_pton(AF_INET, s->saddr, &ip.saddr);
 	inet_pton(AF_INET, s->daddr, &ip.daddr);
 	frame_ethernet(f, s->vlans, ETHERTYPE_IP);
 	frame_put(f, &ip, sizeof(ip));
-	memset(f->b + f->len, 1, s->options);	/* no operation */
+	memset(f->b + f->len, 1, s->options); /* no operation */
 	f->len += s->options;
 	frame_transport(f, s);
 	ip.tot_len = htons(f->len - f->l3);
@@ -150,11 +155,11 @@ static inline void frame_ipv6(struct frame *f, const struct frame_spec *s)
 			frame_put(f, h, 8);
 			break;
 		case IPPROTO_AH:
-			h[1] = 2;		/* (2 + 2) * 4 bytes */
+			h[1] = 2; /* (2 + 2) * 4 bytes */
 			frame_put(f, h, 16);
 			break;
 		default:
-			h[1] = 1;		/* (1 + 1) * 8 bytes */
+			h[1] = 1; /* (1 + 1) * 8 bytes */
 			frame_put(f, h, 16);
 		}
 	}
@@ -193,9 +198,8 @@ static inline int frame_try(int prog, const struct frame *f, int ifindex, struct
 {
 	struct __sk_buff in = { .ifindex = ifindex, .priority = 6 }, out = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->b, .data_size_in = f->len,
-		    .data_out = r->out.b, .data_size_out = sizeof(r->out.b),
-		    .ctx_in = &in, .ctx_size_in = sizeof(in),
-		    .ctx_out = &out, .ctx_size_out = sizeof(out));
+		    .data_out = r->out.b, .data_size_out = sizeof(r->out.b), .ctx_in = &in,
+		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out));
 	int ret = bpf_prog_test_run_opts(prog, &opts);
 
 	r->verdict = (int)opts.retval;

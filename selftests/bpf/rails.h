@@ -23,19 +23,19 @@
 
 #include "env.h"
 
-#define HERE	"10.9.0.1"
-#define THERE	"10.9.0.2"
-#define HERE6	"fd09::1"
-#define THERE6	"fd09::2"
+#define HERE   "10.9.0.1"
+#define THERE  "10.9.0.2"
+#define HERE6  "fd09::1"
+#define THERE6 "fd09::2"
 
-#define TH_FIN	0x01
-#define TH_SYN	0x02
-#define TH_RST	0x04
-#define TH_ACK	0x10
+#define TH_FIN 0x01
+#define TH_SYN 0x02
+#define TH_RST 0x04
+#define TH_ACK 0x10
 
 static int ns_here, ns_there;
 static pid_t ns_holder;
-static int rail_here[2], rail_there[2];	/* interface numbers */
+static int rail_here[2], rail_there[2]; /* interface numbers */
 
 static inline void enter(int ns)
 {
@@ -77,7 +77,8 @@ static inline void rails_addresses(int side)
 	   side, side);
 	for (r = 0; r < 2; r++)
 		sh("ip link set r%d up && ip addr add 10.%d.0.%d/24 dev r%d && "
-		   "ip addr add fd0%d::%d/64 dev r%d nodad", r, r + 1, side, r, r + 1, side, r);
+		   "ip addr add fd0%d::%d/64 dev r%d nodad",
+		   r, r + 1, side, r, r + 1, side, r);
 	sh("ip route add 10.9.0.%d via 10.1.0.%d src 10.9.0.%d", other, other, side);
 	sh("ip -6 route add fd09::%d via fd01::%d src fd09::%d", other, other, side);
 	sh("for f in all r0 r1; do echo 0 > /proc/sys/net/ipv4/conf/$f/rp_filter; done");
@@ -103,7 +104,8 @@ static inline void rails_up(void)
 	CHECK(rails_hold(), "namespaces: %s", strerror(errno));
 	for (r = 0; r < 2; r++)
 		sh("ip link add r%d address 02:00:00:00:%02d:01 type veth "
-		   "peer name r%d address 02:00:00:00:%02d:02 netns %d", r, r, r, r, ns_holder);
+		   "peer name r%d address 02:00:00:00:%02d:02 netns %d",
+		   r, r, r, r, ns_holder);
 	enter(ns_there);
 	rails_addresses(2);
 	rails_neighbours(2);
@@ -119,7 +121,7 @@ struct seen {
 	int rail;
 	uint8_t proto, flags, tos;
 	uint16_t sport, dport;
-	uint32_t seq, bytes;	/* bytes of payload */
+	uint32_t seq, bytes; /* bytes of payload */
 };
 
 static int watch_fd = -1;
@@ -196,8 +198,8 @@ static inline bool seen_next(struct seen *s)
 }
 
 struct tally {
-	int packets, rail[2];		/* all, and by rail */
-	int class[64];			/* by DSCP */
+	int packets, rail[2]; /* all, and by rail */
+	int class[64];	      /* by DSCP */
 	int syn, rst, data;
 	uint64_t bytes;
 };

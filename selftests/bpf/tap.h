@@ -12,23 +12,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TAP_PASS	0
-#define TAP_FAIL	1
-#define TAP_SKIP	4
+#define TAP_PASS 0
+#define TAP_FAIL 1
+#define TAP_SKIP 4
 
 struct tap_test {
 	const char *name;
 	void (*fn)(void);
 };
 
-#define TAP_TEST(fn)	{ #fn, fn }
+#define TAP_TEST(fn) { #fn, fn }
 
-static void (*tap_before)(void);	/* run before each test, if set */
+static void (*tap_before)(void); /* run before each test, if set */
 static jmp_buf tap_jump;
 static char tap_why[256];
 
-__attribute__((noreturn, format(printf, 1, 2)))
-static inline void tap_fail(const char *fmt, ...)
+__attribute__((noreturn, format(printf, 1, 2))) static inline void tap_fail(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -39,8 +38,7 @@ static inline void tap_fail(const char *fmt, ...)
 	longjmp(tap_jump, TAP_FAIL);
 }
 
-__attribute__((noreturn, format(printf, 1, 2)))
-static inline void tap_skip(const char *fmt, ...)
+__attribute__((noreturn, format(printf, 1, 2))) static inline void tap_skip(const char *fmt, ...)
 {
 	va_list ap;
 
@@ -50,18 +48,20 @@ static inline void tap_skip(const char *fmt, ...)
 	longjmp(tap_jump, TAP_SKIP);
 }
 
-#define CHECK(cond, fmt, ...) do {						\
-	if (!(cond))								\
-		tap_fail("# %s:%d: %s: " fmt, __FILE__, __LINE__, #cond, ##__VA_ARGS__);	\
-} while (0)
+#define CHECK(cond, fmt, ...)                                                                    \
+	do {                                                                                     \
+		if (!(cond))                                                                     \
+			tap_fail("# %s:%d: %s: " fmt, __FILE__, __LINE__, #cond, ##__VA_ARGS__); \
+	} while (0)
 
-#define CHECK_EQ(a, b, fmt, ...) do {						\
-	long long a_ = (a), b_ = (b);						\
-										\
-	if (a_ != b_)								\
-		tap_fail("# %s:%d: %s is %lld (0x%llx), expected %lld (0x%llx): " fmt,	\
-			 __FILE__, __LINE__, #a, a_, a_, b_, b_, ##__VA_ARGS__);	\
-} while (0)
+#define CHECK_EQ(a, b, fmt, ...)                                                               \
+	do {                                                                                   \
+		long long a_ = (a), b_ = (b);                                                  \
+                                                                                               \
+		if (a_ != b_)                                                                  \
+			tap_fail("# %s:%d: %s is %lld (0x%llx), expected %lld (0x%llx): " fmt, \
+				 __FILE__, __LINE__, #a, a_, a_, b_, b_, ##__VA_ARGS__);       \
+	} while (0)
 
 /* In a frame of its own: nothing that it keeps is changed under setjmp(). */
 static inline int tap_one(const struct tap_test *test)
@@ -94,7 +94,7 @@ static inline int tap_run(const struct tap_test *tests, int n)
 	return failed ? TAP_FAIL : TAP_PASS;
 }
 
-#define TAP_RUN(tests)	tap_run(tests, sizeof(tests) / sizeof((tests)[0]))
+#define TAP_RUN(tests) tap_run(tests, sizeof(tests) / sizeof((tests)[0]))
 
 static inline int tap_skip_all(const char *why)
 {

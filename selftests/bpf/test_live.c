@@ -10,14 +10,14 @@
 
 #include "rails.h"
 
-#define SID_JOB		21
-#define SID_NARROW	22
-#define SID_THERE	31
-#define SID_THERE6	32
+#define SID_JOB	   21
+#define SID_NARROW 22
+#define SID_THERE  31
+#define SID_THERE6 32
 
 /* Port + class is an endpoint of that class. */
-#define PORT_THERE	7000
-#define PORT_HERE	7100
+#define PORT_THERE 7000
+#define PORT_HERE  7100
 
 enum { PATH_R0 = 1, PATH_R1, PATH_R0_V6, PATH_R1_V6, NR_PATHS };
 
@@ -59,8 +59,9 @@ static void add_endpoints(const char *addr, uint16_t port, uint32_t sid)
 		for (p = 0; p < 2; p++) {
 			size_t n = g.t.nr_endpoints++;
 
-			g.endpoint_keys[n] = (struct dmsc_endpoint_key){
-				addr_of(addr), htons(port + c), protos[p], 0 };
+			g.endpoint_keys[n] =
+				(struct dmsc_endpoint_key){ addr_of(addr), htons(port + c),
+							    protos[p], 0 };
 			g.endpoints[n] = (struct dmsc_endpoint){ .sid = sid, .class = c };
 		}
 	}
@@ -91,20 +92,29 @@ static void tables_make(int rail)
 	memset(&g, 0, sizeof(g));
 	g.t = (struct dataplane_tables){
 		.flags = DMSC_CTL_STEER | DMSC_CTL_DSCP,
-		.instance_keys = g.instance_keys, .instances = g.instances, .nr_instances = 2,
-		.endpoint_keys = g.endpoint_keys, .endpoints = g.endpoints,
-		.group_keys = g.group_keys, .groups = g.groups,
-		.peer_keys = g.peer_keys, .peers = g.peers,
-		.paths = g.paths, .nr_paths = NR_PATHS,
+		.instance_keys = g.instance_keys,
+		.instances = g.instances,
+		.nr_instances = 2,
+		.endpoint_keys = g.endpoint_keys,
+		.endpoints = g.endpoints,
+		.group_keys = g.group_keys,
+		.groups = g.groups,
+		.peer_keys = g.peer_keys,
+		.peers = g.peers,
+		.paths = g.paths,
+		.nr_paths = NR_PATHS,
 	};
 	memset(g.t.profile.class_of, 0xff, sizeof(g.t.profile.class_of));
 	g.instance_keys[0].cgroup_id = cgroup_id(cgroup_job);
-	g.instances[0] = (struct dmsc_instance){ .sid = SID_JOB, .mic = 1,
-		.class_default = DMSC_CLASS_BULK, .class_mask = 0xff };
+	g.instances[0] = (struct dmsc_instance){
+		.sid = SID_JOB, .mic = 1, .class_default = DMSC_CLASS_BULK, .class_mask = 0xff
+	};
 	g.instance_keys[1].cgroup_id = cgroup_id(cgroup_narrow);
-	g.instances[1] = (struct dmsc_instance){ .sid = SID_NARROW, .mic = 1,
-		.class_default = DMSC_CLASS_DATA,
-		.class_mask = 1 << DMSC_CLASS_DATA | 1 << DMSC_CLASS_BULK };
+	g.instances[1] =
+		(struct dmsc_instance){ .sid = SID_NARROW,
+					.mic = 1,
+					.class_default = DMSC_CLASS_DATA,
+					.class_mask = 1 << DMSC_CLASS_DATA | 1 << DMSC_CLASS_BULK };
 	add_endpoints(THERE, PORT_THERE, SID_THERE);
 	add_endpoints(HERE, PORT_HERE, SID_JOB);
 	add_endpoints(THERE6, PORT_THERE, SID_THERE6);
@@ -120,9 +130,10 @@ static void tables_make(int rail)
 	}
 	for (c = 0; c < 2; c++) {
 		g.paths[PATH_R0 + c] = (struct dmsc_path){ rail_here[c], AF_INET, DMSC_PATH_F_UP, 0,
-			V4(10, 1 + c, 0, 2) };
-		g.paths[PATH_R0_V6 + c] = (struct dmsc_path){ rail_here[c], AF_INET6,
-			DMSC_PATH_F_UP, 0, addr_of(c ? "fd02::2" : "fd01::2") };
+							   V4(10, 1 + c, 0, 2) };
+		g.paths[PATH_R0_V6 + c] =
+			(struct dmsc_path){ rail_here[c], AF_INET6, DMSC_PATH_F_UP, 0,
+					    addr_of(c ? "fd02::2" : "fd01::2") };
 	}
 	g.paths[PATH_R0].flags |= DMSC_PATH_F_ROUTED;
 	g.paths[PATH_R0_V6].flags |= DMSC_PATH_F_ROUTED;
@@ -176,7 +187,8 @@ static void observe(void)
 
 	CHECK(prog >= 0, "observer: %s", strerror(-prog));
 	for (r = 0; r < 2; r++) {
-		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = rail_here[r], .attach_point = BPF_TC_EGRESS);
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = rail_here[r],
+			    .attach_point = BPF_TC_EGRESS);
 		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 60000, .prog_fd = prog);
 
 		ret = bpf_tc_hook_create(&hook);
@@ -192,7 +204,8 @@ static void observe_end(void)
 	int r;
 
 	for (r = 0; r < 2; r++) {
-		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = rail_here[r], .attach_point = BPF_TC_EGRESS);
+		LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = rail_here[r],
+			    .attach_point = BPF_TC_EGRESS);
 		LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 60000);
 
 		bpf_tc_detach(&hook, &opts);
@@ -212,8 +225,8 @@ static uint64_t observed(int slot, int class)
 /* ---- helpers ---- */
 
 struct conn {
-	int listener, server, client;	/* server is the accepted side */
-	uint16_t port;			/* of the side that is here */
+	int listener, server, client; /* server is the accepted side */
+	uint16_t port;		      /* of the side that is here */
 };
 
 /* From here to an endpoint of class @class there; the process is in @cgroup. */
@@ -428,7 +441,8 @@ static void ipv6_and_mapped(void)
 	listener = sock_listen(ns_there, THERE, PORT_THERE + DMSC_CLASS_DATA);
 	cgroup_enter(cgroup_job);
 	fd = sock_keep(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	CHECK(!connect(fd, (void *)&ss, sock_addr(&ss, "::ffff:" THERE, PORT_THERE + DMSC_CLASS_DATA)),
+	CHECK(!connect(fd, (void *)&ss,
+		       sock_addr(&ss, "::ffff:" THERE, PORT_THERE + DMSC_CLASS_DATA)),
 	      "connect: %s", strerror(errno));
 	cgroup_enter(cgroup_nobody);
 	CHECK_EQ(stamp_of(fd).peer_sid, SID_THERE, "peer's SID");
@@ -536,7 +550,8 @@ static void udp(void)
 	cgroup_enter(cgroup_nobody);
 	len = sock_addr(&ss, THERE, 5555);
 	CHECK_EQ(sendto(fd, "x", 1, 0, (void *)&ss, len), 1, "sendto: %s", strerror(errno));
-	check_tally(tally(IPPROTO_UDP, PORT_HERE + DMSC_CLASS_EXPERT), DMSC_CLASS_EXPERT, 1, "answer");
+	check_tally(tally(IPPROTO_UDP, PORT_HERE + DMSC_CLASS_EXPERT), DMSC_CLASS_EXPERT, 1,
+		    "answer");
 	sock_close(fd);
 	sock_close(server[0]);
 	sock_close(server[1]);
@@ -622,7 +637,8 @@ static void moves_in_an_idle_gap(void)
 	CHECK(WAIT_FOR(sock_info(c.client).tcpi_total_retrans > retrans), "no retransmission");
 	CHECK(sock_info(c.client).tcpi_unacked > 0, "nothing is in flight");
 	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 1, "in flight");
-	CHECK_EQ(env_counter(dp, SID_JOB, DMSC_CLASS_DATA, DMSC_DIR_TX).moved, before.moved, "moved");
+	CHECK_EQ(env_counter(dp, SID_JOB, DMSC_CLASS_DATA, DMSC_DIR_TX).moved, before.moved,
+		 "moved");
 
 	acks_go();
 	CHECK(WAIT_FOR(!sock_info(c.client).tcpi_unacked), "everything is acknowledged");
@@ -678,7 +694,8 @@ static void kept_path_down(void)
 	program_rail(0);
 	watch();
 	send_all(c.client, 100);
-	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 1, "kept over two generations");
+	check_tally(tally_some(IPPROTO_TCP, c.port), DMSC_CLASS_DATA, 1,
+		    "kept over two generations");
 	CHECK(!dataplane_set_path(dp, PATH_R1, 0, &env_err), "%s", env_err.text);
 	watch();
 	send_all(c.client, 100);
@@ -711,12 +728,12 @@ static void bound_to_device(void)
 struct traffic {
 	struct conn c;
 	volatile bool stop;
-	bool bursts;			/* wait for an answer after each */
-	uint64_t sent;			/* bytes */
+	bool bursts;   /* wait for an answer after each */
+	uint64_t sent; /* bytes */
 	pthread_t sender, receiver;
 };
 
-#define BURST	65536
+#define BURST 65536
 
 /*
  * veth puts a packet into the backlog of the CPU that sends it, so two CPUs that
@@ -870,7 +887,8 @@ static void moving_without_a_gap_reorders(void)
 /* A daemon that is started again, ten times, while datagrams and a stream run. */
 static void reopened_under_traffic(void)
 {
-	int server = sock_make(ns_there, SOCK_DGRAM, THERE, PORT_THERE + DMSC_CLASS_GATEWAY), fd, i, n;
+	int server = sock_make(ns_there, SOCK_DGRAM, THERE, PORT_THERE + DMSC_CLASS_GATEWAY), fd, i,
+	    n;
 	int sent = 0, got = 0, datagrams = 0, segments = 0, strangers = 0;
 	struct dmsc_ctl before, after;
 	struct dataplane *again;
@@ -1013,17 +1031,29 @@ static void use_clsact(void)
 
 static const struct tap_test tests[] = {
 	TAP_TEST(connection_from_before),
-	TAP_TEST(stamp_by_cgroup), TAP_TEST(stamp_by_ancestor), TAP_TEST(stamp_of_nobody),
-	TAP_TEST(class_beyond_the_mask), TAP_TEST(socket_from_elsewhere),
-	TAP_TEST(ipv6_and_mapped), TAP_TEST(accepted), TAP_TEST(reset), TAP_TEST(udp),
-	TAP_TEST(routed_path), TAP_TEST(received_here), TAP_TEST(bound_to_device),
-	TAP_TEST(moves_in_an_idle_gap), TAP_TEST(path_down_moves_at_once),
-	TAP_TEST(kept_path_down), TAP_TEST(class_changes_with_the_generation),
-	TAP_TEST(generations_under_traffic), TAP_TEST(moving_without_a_gap_reorders),
-	TAP_TEST(reopened_under_traffic), TAP_TEST(flushed),
+	TAP_TEST(stamp_by_cgroup),
+	TAP_TEST(stamp_by_ancestor),
+	TAP_TEST(stamp_of_nobody),
+	TAP_TEST(class_beyond_the_mask),
+	TAP_TEST(socket_from_elsewhere),
+	TAP_TEST(ipv6_and_mapped),
+	TAP_TEST(accepted),
+	TAP_TEST(reset),
+	TAP_TEST(udp),
+	TAP_TEST(routed_path),
+	TAP_TEST(received_here),
+	TAP_TEST(bound_to_device),
+	TAP_TEST(moves_in_an_idle_gap),
+	TAP_TEST(path_down_moves_at_once),
+	TAP_TEST(kept_path_down),
+	TAP_TEST(class_changes_with_the_generation),
+	TAP_TEST(generations_under_traffic),
+	TAP_TEST(moving_without_a_gap_reorders),
+	TAP_TEST(reopened_under_traffic),
+	TAP_TEST(flushed),
 };
 
-#define NR_TESTS	(sizeof(tests) / sizeof(tests[0]))
+#define NR_TESTS (sizeof(tests) / sizeof(tests[0]))
 
 static void set_up(void)
 {

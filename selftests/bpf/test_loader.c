@@ -100,8 +100,9 @@ static void before(void)
 
 static void pins(void)
 {
-	static const char *const maps[] = { "ctl", "profile", "instances", "endpoints", "groups",
-		"peers", "flows", "paths", "hops", "sockets", "stats", "class_stats" };
+	static const char *const maps[] = { "ctl",    "profile", "instances", "endpoints",
+					    "groups", "peers",	 "flows",     "paths",
+					    "hops",   "sockets", "stats",     "class_stats" };
 	char name[64];
 	size_t i;
 
@@ -135,8 +136,10 @@ static void readable_maps(void)
 
 static void memory(void)
 {
-	static const char *const maps[] = { "ctl", "profile", "instances", "endpoints", "groups",
-		"peers", "flows", "paths", "hops", "sockets", "stats", "class_stats", "reentry" };
+	static const char *const maps[] = { "ctl",    "profile", "instances", "endpoints",
+					    "groups", "peers",	 "flows",     "paths",
+					    "hops",   "sockets", "stats",     "class_stats",
+					    "reentry" };
 	long sum = 0;
 	char name[64], path[64], line[128];
 	size_t i;
@@ -285,7 +288,8 @@ static void flush_leaves_nothing(void)
 /* A filter of somebody else: it lets everything pass. */
 static int other_filter(const char *dev, int priority)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex(dev), .attach_point = BPF_TC_EGRESS);
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = if_nametoindex(dev),
+		    .attach_point = BPF_TC_EGRESS);
 	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = priority);
 	struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = 0 },
@@ -496,8 +500,9 @@ static void largest_tables(void)
 {
 	static struct dmsc_endpoint_key keys[DMSC_MAX_ENDPOINTS + 1];
 	static struct dmsc_endpoint values[DMSC_MAX_ENDPOINTS + 1];
-	struct dataplane_tables t = { .endpoint_keys = keys, .endpoints = values,
-		.nr_endpoints = DMSC_MAX_ENDPOINTS };
+	struct dataplane_tables t = { .endpoint_keys = keys,
+				      .endpoints = values,
+				      .nr_endpoints = DMSC_MAX_ENDPOINTS };
 	struct dataplane_tables empty = {};
 	struct dmsc_endpoint_key key;
 	uint32_t i;
@@ -534,12 +539,23 @@ static void set_up(void)
 static int run(void)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(set_up), TAP_TEST(pins), TAP_TEST(readable_maps), TAP_TEST(memory),
-		TAP_TEST(reopen), TAP_TEST(reopen_clsact), TAP_TEST(interface_gone),
-		TAP_TEST(cgroup_replaced), TAP_TEST(flush_leaves_nothing),
-		TAP_TEST(flush_leaves_others_alone), TAP_TEST(place_is_taken),
-		TAP_TEST(clsact_to_tcx), TAP_TEST(other_abi), TAP_TEST(other_layout),
-		TAP_TEST(plain_words), TAP_TEST(capabilities), TAP_TEST(counters),
+		TAP_TEST(set_up),
+		TAP_TEST(pins),
+		TAP_TEST(readable_maps),
+		TAP_TEST(memory),
+		TAP_TEST(reopen),
+		TAP_TEST(reopen_clsact),
+		TAP_TEST(interface_gone),
+		TAP_TEST(cgroup_replaced),
+		TAP_TEST(flush_leaves_nothing),
+		TAP_TEST(flush_leaves_others_alone),
+		TAP_TEST(place_is_taken),
+		TAP_TEST(clsact_to_tcx),
+		TAP_TEST(other_abi),
+		TAP_TEST(other_layout),
+		TAP_TEST(plain_words),
+		TAP_TEST(capabilities),
+		TAP_TEST(counters),
 		TAP_TEST(largest_tables),
 	};
 

@@ -10,8 +10,8 @@
 
 #include "frame.h"
 
-#define FRAMES	20000
-#define SEED	0x0d5c2024U
+#define FRAMES 20000
+#define SEED   0x0d5c2024U
 
 static struct dataplane *dp;
 static int egress, ingress, v0, v1;
@@ -33,8 +33,12 @@ static void program(void)
 	struct dmsc_flow_key keys[4] = {};
 	struct dmsc_flow flows[4];
 	struct dataplane_tables t = {
-		.flags = DMSC_CTL_STEER | DMSC_CTL_DSCP, .paths = paths, .nr_paths = 2,
-		.flow_keys = keys, .flows = flows, .nr_flows = 4,
+		.flags = DMSC_CTL_STEER | DMSC_CTL_DSCP,
+		.paths = paths,
+		.nr_paths = 2,
+		.flow_keys = keys,
+		.flows = flows,
+		.nr_flows = 4,
 	};
 	int i;
 
@@ -49,8 +53,9 @@ static void program(void)
 			keys[i].saddr = V4(10, 0, 0, 1);
 			keys[i].daddr = V4(10, 0, 0, 2);
 		}
-		flows[i] = (struct dmsc_flow){ .sid = 1, .path = 1, .slot = 9,
-			.class = DMSC_CLASS_DATA };
+		flows[i] = (struct dmsc_flow){
+			.sid = 1, .path = 1, .slot = 9, .class = DMSC_CLASS_DATA
+		};
 	}
 	memset(t.profile.class_of, 0xff, sizeof(t.profile.class_of));
 	for (i = 0; i < DMSC_NR_CLASSES; i++)
@@ -60,14 +65,19 @@ static void program(void)
 
 static void base(struct frame *f)
 {
-	static const uint8_t ext[] = { IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS,
-				       IPPROTO_FRAGMENT, IPPROTO_AH, IPPROTO_NONE };
+	static const uint8_t ext[] = { IPPROTO_HOPOPTS,	 IPPROTO_ROUTING, IPPROTO_DSTOPTS,
+				       IPPROTO_FRAGMENT, IPPROTO_AH,	  IPPROTO_NONE };
 	bool v6 = rnd(2);
 	struct frame_spec s = {
-		.saddr = v6 ? "fd00::1" : "10.0.0.1", .daddr = v6 ? "fd00::2" : "10.0.0.2",
-		.sport = rnd(65536), .dport = 80, .tos = rnd(256),
-		.proto = rnd(2) ? IPPROTO_TCP : IPPROTO_UDP, .vlans = rnd(3),
-		.options = 4 * rnd(11), .payload = rnd(64),
+		.saddr = v6 ? "fd00::1" : "10.0.0.1",
+		.daddr = v6 ? "fd00::2" : "10.0.0.2",
+		.sport = rnd(65536),
+		.dport = 80,
+		.tos = rnd(256),
+		.proto = rnd(2) ? IPPROTO_TCP : IPPROTO_UDP,
+		.vlans = rnd(3),
+		.options = 4 * rnd(11),
+		.payload = rnd(64),
 		.ext = v6 && rnd(2) ? ext + rnd(5) : NULL,
 	};
 
@@ -112,8 +122,8 @@ static void check(const struct frame *f, const struct frame_result *r, bool out,
 		return;
 	}
 	CHECK_EQ(r->priority & DMSC_PRIO_MAJOR_MASK, DMSC_PRIO_MAJOR, "frame %d", i);
-	CHECK((r->priority & DMSC_PRIO_CLASS_MASK) < DMSC_NR_CLASSES, "frame %d: priority 0x%x",
-	      i, r->priority);
+	CHECK((r->priority & DMSC_PRIO_CLASS_MASK) < DMSC_NR_CLASSES, "frame %d: priority 0x%x", i,
+	      r->priority);
 }
 
 static void mutated_frames(void)
@@ -127,7 +137,7 @@ static void mutated_frames(void)
 		base(&f);
 		mutate(&f);
 		if (frame_try(egress, &f, v0, &r))
-			continue;	/* too short for this kernel */
+			continue; /* too short for this kernel */
 		ran++;
 		check(&f, &r, true, i);
 		redirected += r.verdict == TC_ACT_REDIRECT;

@@ -11,11 +11,11 @@
 
 #include "frame.h"
 
-#define NEXT		TC_ACT_UNSPEC
-#define TOS(dscp, ecn)	((dscp) << 2 | (ecn))
-#define SERVER		"10.0.0.2"
-#define SERVER6		"fd00::2"
-#define PORT		7000
+#define NEXT	       TC_ACT_UNSPEC
+#define TOS(dscp, ecn) ((dscp) << 2 | (ecn))
+#define SERVER	       "10.0.0.2"
+#define SERVER6	       "fd00::2"
+#define PORT	       7000
 
 static struct dataplane *dp;
 static int egress, ingress, v0, v1;
@@ -60,8 +60,11 @@ static void add_flow(const char *saddr, const char *daddr, uint16_t sport, uint1
 	size_t n = tables.nr_flows++;
 
 	flow_keys[n] = (struct dmsc_flow_key){
-		.saddr = addr_of(saddr), .daddr = addr_of(daddr), .sport = htons(sport),
-		.dport = htons(dport), .proto = proto,
+		.saddr = addr_of(saddr),
+		.daddr = addr_of(daddr),
+		.sport = htons(sport),
+		.dport = htons(dport),
+		.proto = proto,
 	};
 	flows[n] = (struct dmsc_flow){ .sid = 500 + n, .path = path, .slot = slot, .class = class };
 }
@@ -70,26 +73,35 @@ static void tables_make(void)
 {
 	tables = (struct dataplane_tables){
 		.flags = DMSC_CTL_STEER | DMSC_CTL_DSCP,
-		.endpoint_keys = endpoint_keys, .endpoints = endpoints, .nr_endpoints = 4,
-		.flow_keys = flow_keys, .flows = flows,
-		.paths = paths, .nr_paths = NR_PATHS,
+		.endpoint_keys = endpoint_keys,
+		.endpoints = endpoints,
+		.nr_endpoints = 4,
+		.flow_keys = flow_keys,
+		.flows = flows,
+		.paths = paths,
+		.nr_paths = NR_PATHS,
 	};
 	profile_make(&tables.profile);
 	paths[PATH_OTHER] = (struct dmsc_path){ v1, AF_INET, DMSC_PATH_F_UP, 0, V4(10, 2, 0, 2) };
 	paths[PATH_DOWN] = (struct dmsc_path){ v1, AF_INET, 0, 0, V4(10, 2, 0, 3) };
-	paths[PATH_SAME_ROUTED] = (struct dmsc_path){
-		v0, AF_INET, DMSC_PATH_F_UP | DMSC_PATH_F_ROUTED, 0, V4(10, 1, 0, 2) };
+	paths[PATH_SAME_ROUTED] =
+		(struct dmsc_path){ v0, AF_INET, DMSC_PATH_F_UP | DMSC_PATH_F_ROUTED, 0,
+				    V4(10, 1, 0, 2) };
 	paths[PATH_SAME] = (struct dmsc_path){ v0, AF_INET, DMSC_PATH_F_UP, 0, V4(10, 1, 0, 3) };
 	paths[PATH_V6] = (struct dmsc_path){ v1, AF_INET6, DMSC_PATH_F_UP, 0, addr_of("fd02::2") };
 	paths[PATH_GONE] = (struct dmsc_path){ 4711, AF_INET, DMSC_PATH_F_UP, 0, V4(10, 2, 0, 2) };
 
-	endpoint_keys[0] = (struct dmsc_endpoint_key){ addr_of(SERVER), htons(PORT), IPPROTO_TCP, 0 };
+	endpoint_keys[0] =
+		(struct dmsc_endpoint_key){ addr_of(SERVER), htons(PORT), IPPROTO_TCP, 0 };
 	endpoints[0] = (struct dmsc_endpoint){ .sid = 11, .class = DMSC_CLASS_TENSOR };
-	endpoint_keys[1] = (struct dmsc_endpoint_key){ addr_of(SERVER6), htons(PORT), IPPROTO_TCP, 0 };
+	endpoint_keys[1] =
+		(struct dmsc_endpoint_key){ addr_of(SERVER6), htons(PORT), IPPROTO_TCP, 0 };
 	endpoints[1] = (struct dmsc_endpoint){ .sid = 12, .class = DMSC_CLASS_EXPERT };
-	endpoint_keys[2] = (struct dmsc_endpoint_key){ addr_of(SERVER), htons(PORT), IPPROTO_UDP, 0 };
+	endpoint_keys[2] =
+		(struct dmsc_endpoint_key){ addr_of(SERVER), htons(PORT), IPPROTO_UDP, 0 };
 	endpoints[2] = (struct dmsc_endpoint){ .sid = 13, .class = DMSC_CLASS_PIPELINE };
-	endpoint_keys[3] = (struct dmsc_endpoint_key){ addr_of(SERVER6), htons(PORT), IPPROTO_UDP, 0 };
+	endpoint_keys[3] =
+		(struct dmsc_endpoint_key){ addr_of(SERVER6), htons(PORT), IPPROTO_UDP, 0 };
 	endpoints[3] = (struct dmsc_endpoint){ .sid = 14, .class = DMSC_CLASS_DATA };
 
 	/* Ports 1 to NR_PATHS - 1 stand for the path of that number. */
@@ -113,8 +125,12 @@ static void tables_make(void)
 
 static struct frame_spec tcp4(void)
 {
-	return (struct frame_spec){ .saddr = "10.0.0.1", .daddr = SERVER, .sport = 40000,
-		.dport = PORT, .proto = IPPROTO_TCP, .payload = 32 };
+	return (struct frame_spec){ .saddr = "10.0.0.1",
+				    .daddr = SERVER,
+				    .sport = 40000,
+				    .dport = PORT,
+				    .proto = IPPROTO_TCP,
+				    .payload = 32 };
 }
 
 static struct frame_spec tcp6(void)
@@ -253,8 +269,11 @@ static void endpoints_of_packets(void)
 	expect(&s, DMSC_CLASS_DEFAULT, 0, NEXT, "another address");
 
 	/* What an endpoint answers. */
-	s = (struct frame_spec){ .saddr = SERVER, .daddr = "10.0.0.1", .sport = PORT,
-		.dport = 40000, .proto = IPPROTO_TCP };
+	s = (struct frame_spec){ .saddr = SERVER,
+				 .daddr = "10.0.0.1",
+				 .sport = PORT,
+				 .dport = 40000,
+				 .proto = IPPROTO_TCP };
 	expect(&s, DMSC_CLASS_TENSOR, 0, NEXT, "an answer");
 }
 
@@ -346,8 +365,11 @@ static void fragments(void)
 static void control_traffic(void)
 {
 	static const uint8_t frag[] = { IPPROTO_FRAGMENT, IPPROTO_NONE };
-	struct frame_spec s = { .saddr = "fe80::1", .daddr = "ff02::1:ff00:2",
-		.proto = IPPROTO_ICMPV6, .ttl = 255, .payload = 16 };
+	struct frame_spec s = { .saddr = "fe80::1",
+				.daddr = "ff02::1:ff00:2",
+				.proto = IPPROTO_ICMPV6,
+				.ttl = 255,
+				.payload = 16 };
 	struct frame_result r;
 	struct frame f;
 	int type;
@@ -405,8 +427,10 @@ static void redirects(void)
 
 static void never_redirected(void)
 {
-	static const char *const to[] = { "239.1.1.1", "169.254.1.1", "127.0.0.1",
-					  "255.255.255.255", "fe80::2", "ff0e::2", "::1" };
+	static const char *const to[] = { "239.1.1.1", "169.254.1.1",
+					  "127.0.0.1", "255.255.255.255",
+					  "fe80::2",   "ff0e::2",
+					  "::1" };
 	struct frame_spec s;
 	size_t i;
 
@@ -486,8 +510,9 @@ static void truncated(void)
 				continue;
 			}
 			frame_run(egress, &f, v0, &r);
-			CHECK_EQ(r.priority & DMSC_PRIO_CLASS_MASK, i & 1 ? DMSC_CLASS_EXPERT :
-				 DMSC_CLASS_TENSOR, "cut behind the ports");
+			CHECK_EQ(r.priority & DMSC_PRIO_CLASS_MASK,
+				 i & 1 ? DMSC_CLASS_EXPERT : DMSC_CLASS_TENSOR,
+				 "cut behind the ports");
 			CHECK_EQ(r.out.len, f.len, "length");
 		}
 	}
@@ -580,8 +605,12 @@ static void received(void)
 	check_received(&s, 12, DMSC_CLASS_GATEWAY, "IPv6 with a tag");
 	s.dport++;
 	check_received(&s, 0, DMSC_CLASS_GATEWAY, "no endpoint of ours");
-	s = (struct frame_spec){ .saddr = "fe80::1", .daddr = "fe80::2", .proto = IPPROTO_ICMPV6,
-		.icmp_type = 136, .ttl = 255, .payload = 16 };
+	s = (struct frame_spec){ .saddr = "fe80::1",
+				 .daddr = "fe80::2",
+				 .proto = IPPROTO_ICMPV6,
+				 .icmp_type = 136,
+				 .ttl = 255,
+				 .payload = 16 };
 	check_received(&s, 0, DMSC_CLASS_CONTROL, "neighbour discovery");
 
 	t.flags = 0;
@@ -594,7 +623,7 @@ static void received(void)
 
 /* ---- the flip ---- */
 
-#define FLIPS	60
+#define FLIPS 60
 
 static struct dataplane_tables flip_tables[2];
 static volatile bool flip_done;
@@ -654,8 +683,9 @@ static void flip_under_packets(void)
 		seen[second]++;
 		runs++;
 		if (second ? r.verdict == NEXT && frame_tos(&r.out) == s.tos :
-		    r.priority == DMSC_PRIO(1, DMSC_CLASS_DATA) && r.verdict == TC_ACT_REDIRECT &&
-		    frame_tos(&r.out) == TOS(8 + DMSC_CLASS_DATA, 1))
+			     r.priority == DMSC_PRIO(1, DMSC_CLASS_DATA) &&
+				     r.verdict == TC_ACT_REDIRECT &&
+				     frame_tos(&r.out) == TOS(8 + DMSC_CLASS_DATA, 1))
 			continue;
 		pthread_join(thread, NULL);
 		tap_fail("# run %llu: priority 0x%x, verdict %d, traffic class 0x%x are of no generation",
@@ -672,13 +702,27 @@ static void flip_under_packets(void)
 static int run(void)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(nothing_programmed), TAP_TEST(refused_tables), TAP_TEST(programmed),
-		TAP_TEST(endpoints_of_packets), TAP_TEST(dscp_and_ecn), TAP_TEST(vlan),
-		TAP_TEST(ipv4_options), TAP_TEST(ipv6_extension_headers), TAP_TEST(fragments),
-		TAP_TEST(control_traffic), TAP_TEST(flow_table), TAP_TEST(redirects),
-		TAP_TEST(never_redirected), TAP_TEST(path_down_and_up), TAP_TEST(smaller_mtu),
-		TAP_TEST(flags_off), TAP_TEST(truncated), TAP_TEST(malformed), TAP_TEST(counted),
-		TAP_TEST(received), TAP_TEST(flip_under_packets),
+		TAP_TEST(nothing_programmed),
+		TAP_TEST(refused_tables),
+		TAP_TEST(programmed),
+		TAP_TEST(endpoints_of_packets),
+		TAP_TEST(dscp_and_ecn),
+		TAP_TEST(vlan),
+		TAP_TEST(ipv4_options),
+		TAP_TEST(ipv6_extension_headers),
+		TAP_TEST(fragments),
+		TAP_TEST(control_traffic),
+		TAP_TEST(flow_table),
+		TAP_TEST(redirects),
+		TAP_TEST(never_redirected),
+		TAP_TEST(path_down_and_up),
+		TAP_TEST(smaller_mtu),
+		TAP_TEST(flags_off),
+		TAP_TEST(truncated),
+		TAP_TEST(malformed),
+		TAP_TEST(counted),
+		TAP_TEST(received),
+		TAP_TEST(flip_under_packets),
 	};
 	struct dataplane_config cfg = env_config();
 	int ret;

@@ -15,8 +15,8 @@
 
 #include "bpf/dmsc.skel.h"
 
-#define KERNEL_MIN_MAJOR	6
-#define KERNEL_MIN_MINOR	1
+#define KERNEL_MIN_MAJOR 6
+#define KERNEL_MIN_MINOR 1
 
 const char *const dataplane_prog_name[DATAPLANE_NR_DIRS] = {
 	[DATAPLANE_EGRESS] = "dmsc_egress",
@@ -115,7 +115,7 @@ static bool missing_capabilities(char *out, size_t len)
 			break;
 	}
 	fclose(f);
-	if (have & (1ULL << 21))	/* CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON */
+	if (have & (1ULL << 21)) /* CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON */
 		have |= 1ULL << 38 | 1ULL << 39;
 	for (i = 0; i < sizeof(need) / sizeof(need[0]); i++) {
 		if (!(have & (1ULL << need[i].bit)))
@@ -135,10 +135,12 @@ static int load_failed(struct dmsc_error *err, int ret)
 		return dmsc_fail(err, ret, "cannot load the BPF programs: missing %s", caps);
 	if (!uname(&un) && sscanf(un.release, "%u.%u", &major, &minor) == 2 &&
 	    (major < KERNEL_MIN_MAJOR || (major == KERNEL_MIN_MAJOR && minor < KERNEL_MIN_MINOR)))
-		return dmsc_fail(err, ret, "kernel %s is too old for the BPF programs (%d.%d or later)",
+		return dmsc_fail(err, ret,
+				 "kernel %s is too old for the BPF programs (%d.%d or later)",
 				 un.release, KERNEL_MIN_MAJOR, KERNEL_MIN_MINOR);
 	return dmsc_fail(err, ret, "cannot load the BPF programs: %s: %s", strerror(-ret),
-			 *log_line ? log_line : "libbpf gave no reason (DMSC_BPF_LOG=1 shows its log)");
+			 *log_line ? log_line :
+				     "libbpf gave no reason (DMSC_BPF_LOG=1 shows its log)");
 }
 
 /* ---- open ---- */
@@ -155,11 +157,11 @@ static int check_abi(const char *pin_dir, struct dmsc_error *err)
 	snprintf(path, sizeof(path), "%s/dmsc_ctl", pin_dir);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return errno == ENOENT ? 0 :
-			dmsc_fail(err, -errno, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? 0 : dmsc_fail(err, -errno, "%s: %s", path, strerror(errno));
 	if (bpf_obj_get_info_by_fd(fd, &info, &len) || info.value_size != sizeof(ctl) ||
 	    bpf_map_lookup_elem(fd, &zero, &ctl))
-		ret = dmsc_fail(err, -EPROTO, "%s: not of this release; flush the data plane first", path);
+		ret = dmsc_fail(err, -EPROTO, "%s: not of this release; flush the data plane first",
+				path);
 	else if (ctl.abi && ctl.abi != DMSC_ABI)
 		ret = dmsc_fail(err, -EPROTO,
 				"%s: data plane of ABI %u is at work, this program needs %u; flush it first",
@@ -178,7 +180,8 @@ static int map_memory(struct dataplane *dp, struct dmsc_error *err)
 	if (p == MAP_FAILED)
 		return dmsc_fail(err, -errno, "dmsc_ctl: mmap: %s", strerror(errno));
 	dp->ctl = p;
-	p = mmap(NULL, paths, PROT_READ | PROT_WRITE, MAP_SHARED, dataplane_map(dp, "dmsc_paths"), 0);
+	p = mmap(NULL, paths, PROT_READ | PROT_WRITE, MAP_SHARED, dataplane_map(dp, "dmsc_paths"),
+		 0);
 	if (p == MAP_FAILED)
 		return dmsc_fail(err, -errno, "dmsc_paths: mmap: %s", strerror(errno));
 	dp->paths = p;

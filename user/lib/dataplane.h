@@ -17,13 +17,13 @@
 struct dataplane;
 
 struct dataplane_config {
-	const char *pin_dir;		/* on a bpffs; default DMSC_PIN_DIR */
-	const char *cgroup;		/* directory whose processes are ours */
+	const char *pin_dir; /* on a bpffs; default DMSC_PIN_DIR */
+	const char *cgroup;  /* directory whose processes are ours */
 };
 
 /* A generation, as whole tables; keys carry side 0, the loader sets it. */
 struct dataplane_tables {
-	uint32_t flags;			/* DMSC_CTL_* */
+	uint32_t flags; /* DMSC_CTL_* */
 	struct dmsc_profile profile;
 	const struct dmsc_instance_key *instance_keys;
 	const struct dmsc_instance *instances;
@@ -40,7 +40,7 @@ struct dataplane_tables {
 	const struct dmsc_flow_key *flow_keys;
 	const struct dmsc_flow *flows;
 	size_t nr_flows;
-	const struct dmsc_path *paths;	/* paths[0] is unused (DMSC_PATH_NONE) */
+	const struct dmsc_path *paths; /* paths[0] is unused (DMSC_PATH_NONE) */
 	size_t nr_paths;
 };
 
@@ -68,14 +68,13 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t,
 		      struct dmsc_error *err);
 
 /** dataplane_set_path - change flags of one path of the generation in force (link down, up) */
-int dataplane_set_path(struct dataplane *dp, uint32_t path, uint8_t flags,
-		       struct dmsc_error *err);
+int dataplane_set_path(struct dataplane *dp, uint32_t path, uint8_t flags, struct dmsc_error *err);
 
 int dataplane_ctl(struct dataplane *dp, struct dmsc_ctl *ctl);
 
 struct dataplane_counter {
 	struct dmsc_stats_key key;
-	struct dmsc_stats sum;		/* over all CPUs */
+	struct dmsc_stats sum; /* over all CPUs */
 };
 
 /** dataplane_counters - all counters; *out is to be freed by the caller */

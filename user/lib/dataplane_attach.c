@@ -20,11 +20,11 @@
 
 #include "lib/dataplane_priv.h"
 
-#define CGROUP2_SUPER_MAGIC	0x63677270
+#define CGROUP2_SUPER_MAGIC 0x63677270
 
 /* Not in the headers of kernels before 6.6. */
-#define ATTACH_TCX_INGRESS	46
-#define ATTACH_TCX_EGRESS	47
+#define ATTACH_TCX_INGRESS 46
+#define ATTACH_TCX_EGRESS  47
 
 static const enum bpf_attach_type tcx_type[DATAPLANE_NR_DIRS] = {
 	[DATAPLANE_EGRESS] = ATTACH_TCX_EGRESS,
@@ -32,15 +32,12 @@ static const enum bpf_attach_type tcx_type[DATAPLANE_NR_DIRS] = {
 };
 
 static const struct {
-	const char *name;	/* the program without its prefix; the link's pin */
+	const char *name; /* the program without its prefix; the link's pin */
 	enum bpf_attach_type type;
 } cgroup_hooks[] = {
-	{ "connect4", BPF_CGROUP_INET4_CONNECT },
-	{ "connect6", BPF_CGROUP_INET6_CONNECT },
-	{ "post_bind4", BPF_CGROUP_INET4_POST_BIND },
-	{ "post_bind6", BPF_CGROUP_INET6_POST_BIND },
-	{ "sendmsg4", BPF_CGROUP_UDP4_SENDMSG },
-	{ "sendmsg6", BPF_CGROUP_UDP6_SENDMSG },
+	{ "connect4", BPF_CGROUP_INET4_CONNECT },     { "connect6", BPF_CGROUP_INET6_CONNECT },
+	{ "post_bind4", BPF_CGROUP_INET4_POST_BIND }, { "post_bind6", BPF_CGROUP_INET6_POST_BIND },
+	{ "sendmsg4", BPF_CGROUP_UDP4_SENDMSG },      { "sendmsg6", BPF_CGROUP_UDP6_SENDMSG },
 };
 
 /*
@@ -138,8 +135,8 @@ int dataplane_attach_cgroup(struct dataplane *dp, const char *cgroup, struct dms
 		if (ret == -ENOENT)
 			ret = link_make(path, dataplane_prog(dp, prog), fd, cgroup_hooks[i].type);
 		if (ret)
-			dmsc_fail(err, ret, "%s: cannot attach %s: %s", cgroup, cgroup_hooks[i].name,
-				  strerror(-ret));
+			dmsc_fail(err, ret, "%s: cannot attach %s: %s", cgroup,
+				  cgroup_hooks[i].name, strerror(-ret));
 	}
 	close(fd);
 	return ret;
@@ -233,8 +230,7 @@ int dataplane_attach(struct dataplane *dp, const char *ifname, struct dmsc_error
 	dmsc_fail(err, ret, "%s: cannot attach to tcx: %s", ifname, strerror(-ret));
 	for (dir = 0; dir < DATAPLANE_NR_DIRS; dir++) {
 		tc_link_name(name, sizeof(name), dir, ifindex);
-		if (made[dir] &&
-		    !dataplane_pin_link_path(path, sizeof(path), dp->pin_dir, name))
+		if (made[dir] && !dataplane_pin_link_path(path, sizeof(path), dp->pin_dir, name))
 			unlink(path);
 	}
 	return ret;

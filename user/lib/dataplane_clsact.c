@@ -18,7 +18,7 @@
 #include "lib/dataplane_priv.h"
 
 #define FILTER_HANDLE	1
-#define FILTER_PRIORITY	0xd5c
+#define FILTER_PRIORITY 0xd5c
 
 static const enum bpf_tc_attach_point tc_point[DATAPLANE_NR_DIRS] = {
 	[DATAPLANE_EGRESS] = BPF_TC_EGRESS,

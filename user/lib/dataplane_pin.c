@@ -14,7 +14,7 @@
 
 #include "lib/dataplane_priv.h"
 
-#define BPF_FS_MAGIC	0xcafe4a11
+#define BPF_FS_MAGIC 0xcafe4a11
 
 int dataplane_pin_dir(char *out, size_t len, const struct dataplane_config *cfg,
 		      struct dmsc_error *err)
@@ -25,7 +25,8 @@ int dataplane_pin_dir(char *out, size_t len, const struct dataplane_config *cfg,
 	while (n > 1 && dir[n - 1] == '/')
 		n--;
 	if (dir[0] != '/' || n + 64 > len)
-		return dmsc_fail(err, -EINVAL, "%s: not an absolute path to pin BPF objects at", dir);
+		return dmsc_fail(err, -EINVAL, "%s: not an absolute path to pin BPF objects at",
+				 dir);
 	memcpy(out, dir, n);
 	out[n] = '\0';
 	return 0;
@@ -75,7 +76,8 @@ int dataplane_pin_prepare(const char *dir, struct dmsc_error *err)
 int dataplane_pin_link_path(char *out, size_t len, const char *dir, const char *name)
 {
 	return snprintf(out, len, "%s/links%s%s", dir, *name ? "/" : "", name) < (int)len ?
-		0 : -ENAMETOOLONG;
+		       0 :
+		       -ENAMETOOLONG;
 }
 
 int dataplane_pin_each_link(const char *dir,

@@ -12,13 +12,13 @@
 
 #include "lib/dataplane.h"
 
-struct dmsc;	/* the skeleton */
+struct dmsc; /* the skeleton */
 
 struct dataplane {
 	char pin_dir[PATH_MAX];
 	struct dmsc *skel;
-	struct dmsc_ctl *ctl;		/* mapped; generation and flags are one word */
-	struct dmsc_path *paths;	/* mapped; both sides */
+	struct dmsc_ctl *ctl;	 /* mapped; generation and flags are one word */
+	struct dmsc_path *paths; /* mapped; both sides */
 	bool tcx;
 };
 

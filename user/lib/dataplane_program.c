@@ -23,10 +23,10 @@
 #include "lib/dataplane_priv.h"
 
 /* Longer than any run of a BPF program, for kernels that refuse membarrier(). */
-#define GRACE_MS	50
+#define GRACE_MS 50
 
 /* How often an update is tried again that the map's allocator could not serve. */
-#define UPDATE_RETRIES	200
+#define UPDATE_RETRIES 200
 
 struct table {
 	const char *map;
@@ -34,12 +34,16 @@ struct table {
 	size_t n, max, key_size, value_size, side, side_size;
 };
 
-#define TABLE(t, type, limit) { \
-	.map = "dmsc_" #type "s", .keys = (t)->type##_keys, .values = (t)->type##s, \
-	.n = (t)->nr_##type##s, .max = (limit), \
-	.key_size = sizeof(struct dmsc_##type##_key), .value_size = sizeof(struct dmsc_##type), \
-	.side = offsetof(struct dmsc_##type##_key, side), \
-	.side_size = sizeof(((struct dmsc_##type##_key *)0)->side) }
+#define TABLE(t, type, limit)                               \
+	{ .map = "dmsc_" #type "s",                         \
+	  .keys = (t)->type##_keys,                         \
+	  .values = (t)->type##s,                           \
+	  .n = (t)->nr_##type##s,                           \
+	  .max = (limit),                                   \
+	  .key_size = sizeof(struct dmsc_##type##_key),     \
+	  .value_size = sizeof(struct dmsc_##type),         \
+	  .side = offsetof(struct dmsc_##type##_key, side), \
+	  .side_size = sizeof(((struct dmsc_##type##_key *)0)->side) }
 
 /* Room for the largest key, aligned for all of them. */
 union any_key {
@@ -175,8 +179,9 @@ static int check_tables(const struct dataplane_tables *t, struct dmsc_error *err
 	for (i = 0; i < t->nr_flows; i++) {
 		if (t->flows[i].class >= DMSC_NR_CLASSES || t->flows[i].slot >= DMSC_NR_SLOTS ||
 		    !path_exists(t, t->flows[i].path))
-			return dmsc_fail(err, -EINVAL, "flows[%zu]: class %u, slot %u, path %u of %zu",
-					 i, t->flows[i].class, t->flows[i].slot, t->flows[i].path,
+			return dmsc_fail(err, -EINVAL,
+					 "flows[%zu]: class %u, slot %u, path %u of %zu", i,
+					 t->flows[i].class, t->flows[i].slot, t->flows[i].path,
 					 t->nr_paths);
 	}
 	for (i = 0; i < DMSC_NR_CLASSES; i++) {
@@ -341,7 +346,7 @@ static void stats_prune(const struct dataplane *dp, const struct dataplane_table
 	if (keys && n > DMSC_MAX_STATS / 2)
 		sids = calloc(t->nr_instances + t->nr_endpoints + 1, sizeof(*sids));
 	if (sids) {
-		nr++;	/* SID 0 */
+		nr++; /* SID 0 */
 		for (i = 0; i < t->nr_instances; i++)
 			sids[nr++] = t->instances[i].sid;
 		for (i = 0; i < t->nr_endpoints; i++)
@@ -374,14 +379,11 @@ static void commit(struct dataplane *dp, uint32_t generation, uint32_t flags)
 	__atomic_store_n((uint64_t *)dp->ctl, u.word, __ATOMIC_RELEASE);
 }
 
-int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t,
-		      struct dmsc_error *err)
+int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, struct dmsc_error *err)
 {
 	const struct table tables[] = {
-		TABLE(t, instance, DMSC_MAX_INSTANCES),
-		TABLE(t, endpoint, DMSC_MAX_ENDPOINTS),
-		TABLE(t, group, DMSC_MAX_GROUPS),
-		TABLE(t, peer, DMSC_MAX_PEERS),
+		TABLE(t, instance, DMSC_MAX_INSTANCES), TABLE(t, endpoint, DMSC_MAX_ENDPOINTS),
+		TABLE(t, group, DMSC_MAX_GROUPS),	TABLE(t, peer, DMSC_MAX_PEERS),
 		TABLE(t, flow, DMSC_MAX_FLOWS),
 	};
 	const size_t nr_tables = sizeof(tables) / sizeof(tables[0]);
@@ -430,7 +432,8 @@ int dataplane_set_path(struct dataplane *dp, uint32_t path, uint8_t flags, struc
 	if (!dp->ctl->generation)
 		return dmsc_fail(err, -EINVAL, "path %u: no generation is in force", path);
 	if (path == DMSC_PATH_NONE || path >= DMSC_MAX_PATHS)
-		return dmsc_fail(err, -EINVAL, "path %u: expected 1 to %d", path, DMSC_MAX_PATHS - 1);
+		return dmsc_fail(err, -EINVAL, "path %u: expected 1 to %d", path,
+				 DMSC_MAX_PATHS - 1);
 	p = dp->paths + (dp->ctl->generation & 1) * DMSC_MAX_PATHS + path;
 	if (!p->ifindex)
 		return dmsc_fail(err, -ENOENT, "path %u: not in generation %u", path,

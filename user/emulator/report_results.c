@@ -333,16 +333,17 @@ static void iteration_dots(struct text *t, const struct report *r)
 {
 	const double left = 170, width = 800, row = 34;
 	double lo = INFINITY, hi = 0, span;
-	uint32_t s, i;
+	uint32_t s, i, dots = 0;
 
 	for (s = 0; s < r->nr_setups; s++)
 		for (i = 0; i < r->setups[s].nr_iterations; i++) {
 			if (!isfinite(r->setups[s].iterations[i].time))
 				continue;
+			dots++;
 			lo = fmin(lo, r->setups[s].iterations[i].time);
 			hi = fmax(hi, r->setups[s].iterations[i].time);
 		}
-	if (!isfinite(lo) || hi <= 0)
+	if (dots < 2 || hi <= 0)
 		return;
 	span = fmax(hi - lo, hi * 0.01);
 	lo = fmax(lo - span * 0.1, 0);

@@ -132,21 +132,14 @@ static __always_inline __u8 class_allowed(const struct dmsc_instance *inst, __u8
 }
 
 /*
- * An active socket's path is its flow group's. An accepted one does not know
- * its peer's SID, so the peer's host decides.
+ * A socket's path is its flow group's. An accepted socket does not know its
+ * peer's SID: what its instance answers to anybody counts, then the peer's host.
  */
 static __always_inline __u32 path_choose(__u32 side, const struct dmsc_stamp *s,
 					 const struct dmsc_addr *peer)
 {
 	struct dmsc_group *g = NULL;
-	__u32 path;
 
-	if (s->flags & DMSC_STAMP_F_PASSIVE) {
-		path = peer_path(side, peer, s->class);
-		if (path == DMSC_PATH_NONE && s->sid)
-			g = group_get(side, s->sid, DMSC_SID_ANY, s->class);
-		return g ? g->path : path;
-	}
 	if (s->sid) {
 		if (s->peer_sid)
 			g = group_get(side, s->sid, s->peer_sid, s->class);

@@ -6,12 +6,15 @@
 #
 #    10.255.0.1 ┌───────┐ rail0  10.0.0.0/31 ┌───────┐  10.0.0.4/31  rail0 ┌───────┐ 10.255.0.2
 #          (lo) │ host0 ├────────────────────┤ leaf0 ├─────────────────────┤ host1 │ (lo)
-#               │       │ rail1  10.0.0.2/31 ├───────┤  10.0.0.6/31  rail1 │       │
+#               │       │                    └───┬───┘                     │       │
+#               │       │             10.0.0.8/31│leaf                     │       │
+#               │       │ rail1  10.0.0.2/31 ┌───┴───┐  10.0.0.6/31  rail1 │       │
 #               │       ├────────────────────┤ leaf1 ├─────────────────────┤       │
 #               └───────┘                    └───────┘                     └───────┘
 #
 # Every box is a network namespace of its own, every line a veth pair. Hosts
-# route by ECMP over both rails. The plan is made by dmscctl from topology.yaml
+# route by ECMP over both rails; between the leaves goes only what a leaf cannot
+# deliver itself, because a host's link is down. The plan is made by dmscctl from topology.yaml
 # and job.yaml (below): tensor parallelism inside a host, data parallelism and a
 # bulk transfer between the two.
 #
@@ -129,7 +132,8 @@ build_network() {
 		ip netns add "$prefix-$ns" || skip_all 'cannot make network namespaces'
 		in_ns "$ns" ip link set lo up
 		in_ns "$ns" sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.all.rp_filter=0 \
-			net.ipv4.conf.default.rp_filter=0 net.ipv4.fib_multipath_hash_policy=1
+			net.ipv4.conf.default.rp_filter=0 net.ipv4.fib_multipath_hash_policy=1 \
+			net.ipv4.conf.default.ignore_routes_with_linkdown=1
 	done
 	wire host0 rail0 leaf0 10.0.0.0 10.0.0.1 || skip_all 'cannot make veth pairs'
 	wire host0 rail1 leaf1 10.0.0.2 10.0.0.3
@@ -141,7 +145,13 @@ build_network() {
 		nexthop via 10.0.0.1 dev rail0 nexthop via 10.0.0.3 dev rail1
 	in_ns host1 ip route add 10.255.0.1/32 src 10.255.0.2 \
 		nexthop via 10.0.0.5 dev rail0 nexthop via 10.0.0.7 dev rail1
+	ip link add leaf netns "$prefix-leaf0" type veth peer name leaf netns "$prefix-leaf1"
 	for ns in leaf0 leaf1; do
+		in_ns $ns ip addr add "10.0.0.$([ $ns = leaf0 ] && echo 8 || echo 9)/31" dev leaf
+		in_ns $ns ip link set leaf up
+	done
+	for ns in leaf0 leaf1; do
+		in_ns $ns ip route add 10.255.0.0/24 dev leaf via "10.0.0.$([ $ns = leaf0 ] && echo 9 || echo 8)" metric 100
 		in_ns $ns ip route add 10.255.0.1/32 dev host0 via "10.0.0.$([ $ns = leaf0 ] && echo 0 || echo 2)"
 		in_ns $ns ip route add 10.255.0.2/32 dev host1 via "10.0.0.$([ $ns = leaf0 ] && echo 4 || echo 6)"
 	done

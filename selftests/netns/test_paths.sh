@@ -9,9 +9,15 @@ start host0 || exit 1
 start host1 || exit 1
 ctl host0 apply "$work/plan.json" > /dev/null 2>&1 || { echo 'Bail out! no plan in force'; exit 1; }
 ctl host1 apply "$work/plan.json" > /dev/null 2>&1
-in_ns host0 "$dmscctl" --socket "$work/host0/sock" monitor --json > "$work/events" &
-pids+=($!)
 
+monitor() { # from when this returns on
+	: > "$work/events"
+	(exec nsenter --net="/run/netns/$prefix-host0" -- "$dmscctl" --socket "$work/host0/sock" \
+		monitor --json) > "$work/events" 2> /dev/null &
+	pids+=($!)
+	until_true grep -q '"event":"monitor"' "$work/events"
+}
+monitor
 state_of() { # HOST INTERFACE
 	ctl "$1" path -j | json "', '.join(sorted(set(p['state'] + ' ' + p['reason'] for p in j['paths'] if p['interface'] == '$2')))"
 }
@@ -57,8 +63,7 @@ ctl host0 path down here > "$work/out" 2>&1
 equal 'no number: status 2, one line' "$? $(wc -l < "$work/out")" '2 1'
 
 # by its link
-in_ns host0 "$dmscctl" --socket "$work/host0/sock" monitor --json > "$work/events" &
-pids+=($!)
+monitor
 in_ns host0 ip link set "$rail" down
 check 'link down: the path goes down' until_true is host0 "$rail" 'down link down'
 equal 'the other stays up' "$(state_of host0 "$other")" 'up up'
@@ -90,7 +95,7 @@ generation=$(ctl host0 status -j | json "j['generation']")
 in_ns host0 ip link del "$rail"
 check 'interface gone: the path is down' until_true is host0 "$rail" 'down link down'
 n=${rail#rail}
-in_ns host0 ip link add dummy9 type dummy	# so that the next index is another one
+in_ns host0 ip link add spare type veth peer name spare1	# so that the next index is another one
 wire host0 "$rail" "$leaf" 10.0.0.$((2 * n)) 10.0.0.$((2 * n + 1))
 check 'interface back with another index: the path is up' until_true is host0 "$rail" 'up up'
 check 'as a new generation' [ "$(ctl host0 status -j | json "j['generation']")" -gt "$generation" ]

@@ -13,7 +13,7 @@ equal 'the socket is for root only' "$(stat -c '%a %u' "$work/host0/sock")" '600
 if [ -n "$(command -v setpriv)" ]; then
 	chmod 755 "$work" "$work/host0" && chmod 666 "$work/host0/sock"
 	match 'who is not root is refused even when let in' \
-		"$(setpriv --reuid 65534 --clear-groups python3 -c 'import socket, sys
+		"$(setpriv --reuid 65534 --clear-groups /usr/bin/python3 -c 'import socket, sys
 s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(999).decode())' "$work/host0/sock" 2>&1)" \
 		'"ok":false.*only root.*EPERM'
 	chmod 600 "$work/host0/sock"

@@ -11,7 +11,10 @@ static void print_event(const struct ctl *c, const json_t *ev)
 	char date[UNITS_LEN];
 
 	printf("%s  ", units_date(json_number_value(json_object_get(ev, "time")), date));
-	if (!strcmp(name, "generation"))
+	if (!strcmp(name, "monitor"))
+		printf("watching %s, generation %lld\n", ctl_str(ev, "host"),
+		       ctl_int(ev, "generation"));
+	else if (!strcmp(name, "generation"))
 		printf("generation %lld in force: job %s, %lld instances here\n",
 		       ctl_int(ev, "generation"), ctl_str(ev, "job"), ctl_int(ev, "instances"));
 	else if (!strcmp(name, "path"))
@@ -24,6 +27,18 @@ static void print_event(const struct ctl *c, const json_t *ev)
 		       ctl_int(ev, "ifindex"), ctl_str(ev, "class"), ctl_int(ev, "packets"));
 	else
 		printf("%s\n", name);
+}
+
+/* One line; @msg is gone then. */
+static void show(const struct ctl *c, json_t *msg)
+{
+	if (c->json) {
+		json_dumpf(msg, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else {
+		print_event(c, msg);
+	}
+	json_decref(msg);
 }
 
 static int run(struct ctl *c, int argc, char **argv)
@@ -41,17 +56,11 @@ static int run(struct ctl *c, int argc, char **argv)
 			       &err);
 	if (ret)
 		return ctl_fail(ret, &err);
-	json_decref(msg);
-	while (!(ret = ipc_receive(&client, &msg, -1, &err))) {
-		if (c->json) {
-			json_dumpf(msg, stdout, JSON_COMPACT);
-			putchar('\n');
-		} else {
-			print_event(c, msg);
-		}
-		json_decref(msg);
-		if (fflush(stdout))
-			break;
+	/* So that a script knows from when on it misses nothing. */
+	json_object_del(msg, "ok");
+	show(c, msg);
+	while (!fflush(stdout) && !(ret = ipc_receive(&client, &msg, -1, &err))) {
+		show(c, msg);
 	}
 	ipc_disconnect(&client);
 	return ret ? ctl_fail(ret, &err) : STATUS_FAILED;

@@ -10,6 +10,7 @@
 #include "dmscd/control.h"
 #include "dmscd/daemon.h"
 #include "dmscd/datapath.h"
+#include "dmscd/hops.h"
 #include "dmscd/queuectl.h"
 #include "dmscd/watch.h"
 #include "lib/log.h"
@@ -40,68 +41,11 @@ static void apply_free(struct daemon *d, struct apply *a)
 	d->apply = NULL;
 }
 
-/* The rails that paths of the plan leave by. */
-static bool rail_used(const struct hostplan *hp, const struct rail *r)
-{
-	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++)
-		if (hp->tables.about[p].link == r->link)
-			return true;
-	return false;
-}
-
-static int ask_hops(struct daemon *d, struct apply *a, struct dmsc_error *err)
-{
-	struct hostplan *hp = a->hp;
-	bool said = false, managed;
-	int ret;
-
-	for (uint32_t i = 0; i < hp->nr_rails; i++) {
-		struct rail *r = &hp->rails[i];
-
-		/* Nothing is asked through a link that is down; it may come up later. */
-		if (!rail_used(hp, r) || r->info.noarp || !r->info.up)
-			continue;
-		ret = neigh_manage(d->rtnl, r->info.ifindex, &hp->plan.topo.links[r->link].addr_b,
-				   &managed, err);
-		if (ret)
-			return ret;
-		if (!managed && !said) {
-			warn(a, json_string("next hops: this kernel knows no managed neighbours (5.16 does); they are resolved once and may expire"));
-			said = true;
-		}
-	}
-	return 0;
-}
-
-static bool hops_answered(struct daemon *d, struct hostplan *hp)
-{
-	for (uint32_t i = 0; i < hp->nr_rails; i++) {
-		struct rail *r = &hp->rails[i];
-
-		if (rail_used(hp, r) && !r->info.noarp && r->info.up &&
-		    !neigh_usable(neigh_state(d->rtnl, r->info.ifindex,
-					      &hp->plan.topo.links[r->link].addr_b, NULL)))
-			return false;
-	}
-	return true;
-}
-
-static bool keep_hop(uint32_t ifindex, const struct dmsc_addr *addr, void *arg)
-{
-	const struct hostplan *hp = arg;
-
-	for (uint32_t i = 0; i < hp->nr_rails; i++)
-		if (hp->rails[i].info.ifindex == ifindex && rail_used(hp, &hp->rails[i]) &&
-		    !memcmp(&hp->plan.topo.links[hp->rails[i].link].addr_b, addr, sizeof(*addr)))
-			return true;
-	return false;
-}
-
 static void release_hops(struct daemon *d, struct hostplan *keep)
 {
 	struct dmsc_error e;
 
-	if (neigh_release(d->rtnl, keep ? keep_hop : NULL, keep, &e))
+	if (hops_release(d, keep, &e))
 		log_warn("%s", e.text);
 }
 
@@ -361,6 +305,7 @@ static int wait_for_hops(struct daemon *d, struct apply *a, struct dmsc_error *e
 
 static int prepare(struct daemon *d, struct apply *a, struct dmsc_error *err)
 {
+	bool managed;
 	int ret;
 
 	ret = hostplan_cgroups(d, a->hp, false, err);
@@ -377,8 +322,11 @@ static int prepare(struct daemon *d, struct apply *a, struct dmsc_error *err)
 	}
 	if (!ret)
 		ret = queuectl_install(d, a->hp, a->warnings, err);
-	if (!ret)
-		ret = ask_hops(d, a, err);
+	if (ret)
+		return ret;
+	ret = hops_ask(d, a->hp, &managed, err);
+	if (!ret && !managed)
+		warn(a, json_string("next hops: this kernel knows no managed neighbours (5.16 does); they are resolved once and may expire"));
 	return ret;
 }
 

@@ -10,9 +10,9 @@
 #include <linux/magic.h>
 
 #include "dmscd/daemon.h"
+#include "dmscd/hops.h"
 #include "dmscd/queuectl.h"
 #include "lib/log.h"
-#include "lib/neigh.h"
 
 static struct dataplane_config config(const struct daemon *d)
 {
@@ -101,7 +101,7 @@ int datapath_remove(struct daemon *d, struct dmsc_error *err)
 	one = datapath_is_pinned(d) ? dataplane_flush(&cfg, &e) : 0;
 	if (one && !ret)
 		ret = dmsc_fail(err, one, "bpf: %.500s", e.text);
-	one = neigh_release(d->rtnl, NULL, NULL, &e);
+	one = hops_release(d, NULL, &e);
 	if (one && !ret)
 		ret = dmsc_fail(err, one, "%.500s", e.text);
 	if (!hp && !registry_current(d->registry, &stored, &e)) {

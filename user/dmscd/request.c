@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "dmscd/apply.h"
 #include "dmscd/control.h"
@@ -496,8 +497,13 @@ static int do_off(struct call *c)
 
 static int do_monitor(struct call *c)
 {
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
 	control_monitor(c->d, c->client);
-	*c->answer = json_pack("{s:b}", "monitor", 1);
+	*c->answer = json_pack("{s:s, s:f, s:s, s:I}", "event", "monitor",
+			       "time", now.tv_sec + now.tv_nsec / 1e9, "host", c->d->conf.host,
+			       "generation", (json_int_t)datapath_generation(c->d));
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 
 #include "dmscd/apply.h"
 #include "dmscd/daemon.h"
+#include "dmscd/hops.h"
 #include "dmscd/queuectl.h"
 #include "lib/log.h"
 #include "lib/neigh.h"
@@ -235,6 +236,8 @@ static int on_rtnl(sd_event_source *s, int fd, uint32_t revents, void *arg)
 			heard(d, nlh, &now);
 	}
 	if (now) {
+		if (d->current)
+			hops_again(d, d->current);
 		watch_refresh(d);
 		apply_poll(d);
 	}

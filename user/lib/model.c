@@ -5,10 +5,10 @@
 #include "lib/model.h"
 
 static const char *const class_names[DMSC_NR_CLASSES] = {
-	[DMSC_CLASS_DEFAULT] = "default",   [DMSC_CLASS_BULK] = "bulk",
-	[DMSC_CLASS_DATA] = "data",	    [DMSC_CLASS_PIPELINE] = "pipeline",
-	[DMSC_CLASS_EXPERT] = "expert",	    [DMSC_CLASS_TENSOR] = "tensor",
-	[DMSC_CLASS_GATEWAY] = "gateway",   [DMSC_CLASS_CONTROL] = "control",
+	[DMSC_CLASS_DEFAULT] = "default", [DMSC_CLASS_BULK] = "bulk",
+	[DMSC_CLASS_DATA] = "data",	  [DMSC_CLASS_PIPELINE] = "pipeline",
+	[DMSC_CLASS_EXPERT] = "expert",	  [DMSC_CLASS_TENSOR] = "tensor",
+	[DMSC_CLASS_GATEWAY] = "gateway", [DMSC_CLASS_CONTROL] = "control",
 };
 
 const char *dmsc_class_name(unsigned int class)
@@ -37,6 +37,7 @@ void topology_free(struct topology *t)
 void job_free(struct job *j)
 {
 	free(j->bulk);
+	free(j->sids);
 	memset(j, 0, sizeof(*j));
 }
 

@@ -15,13 +15,13 @@
 #include <linux/dmsc.h>
 #include <linux/dmsc_bpf.h>
 
-#define MODEL_NAME_LEN	64
-#define MODEL_NONE	UINT32_MAX
+#define MODEL_NAME_LEN 64
+#define MODEL_NONE     UINT32_MAX
 
 /* ---- topology: parsed by lib/topology.c ---- */
 
 enum node_kind {
-	NODE_HOST,	/* sends and receives; with GPUs, or storage when gpus == 0 */
+	NODE_HOST, /* sends and receives; with GPUs, or storage when gpus == 0 */
 	NODE_LEAF,
 	NODE_SPINE,
 };
@@ -29,17 +29,17 @@ enum node_kind {
 struct topo_node {
 	char name[MODEL_NAME_LEN];
 	enum node_kind kind;
-	uint32_t gpus;			/* hosts: 0..64 */
-	struct dmsc_addr addr;		/* loopback address, reachable over every rail */
-	uint32_t line;			/* in the file, for messages */
+	uint32_t gpus;	       /* hosts: 0..64 */
+	struct dmsc_addr addr; /* loopback address, reachable over every rail */
+	uint32_t line;	       /* in the file, for messages */
 };
 
 /* A full-duplex link; its directed edges are 2 * index (a to b), 2 * index + 1. */
 struct topo_link {
-	uint32_t a, b;			/* nodes; a host is always on side a */
+	uint32_t a, b; /* nodes; a host is always on side a */
 	char if_a[16], if_b[16];
-	struct dmsc_addr addr_a, addr_b;	/* of the point-to-point subnet */
-	uint64_t rate;			/* bit/s, each direction */
+	struct dmsc_addr addr_a, addr_b; /* of the point-to-point subnet */
+	uint64_t rate;			 /* bit/s, each direction */
 	uint32_t line;
 };
 
@@ -57,65 +57,89 @@ struct topology {
 
 struct job_model {
 	uint64_t layers, hidden, ffn, heads, sequence, vocabulary;
-	uint64_t experts, topk;		/* per MoE layer; 0: dense */
-	uint64_t moe_every;		/* every n-th layer is an MoE layer */
-	uint32_t param_bytes;		/* 2: bf16 */
-	uint32_t grad_bytes;		/* 4: fp32 main gradients (Megatron-LM), 2 */
+	uint64_t experts, topk; /* per MoE layer; 0: dense */
+	uint64_t moe_every;	/* every n-th layer is an MoE layer */
+	uint32_t param_bytes;	/* 2: bf16 */
+	uint32_t grad_bytes;	/* 4: fp32 main gradients (Megatron-LM), 2 */
 };
 
 struct job_parallel {
-	uint64_t tensor, pipeline, data, expert;	/* expert divides data */
+	uint64_t tensor, pipeline, data, expert; /* expert divides data */
 	bool sequence_parallel;
-	uint32_t zero;			/* 0..3 */
-	uint64_t micro_batch, micro_batches;	/* sequences; of one iteration */
+	uint32_t zero;			     /* 0..3 */
+	uint64_t micro_batch, micro_batches; /* sequences; of one iteration */
 	bool recompute;
 };
 
-struct job_bulk {			/* what competes with the iteration */
+struct job_bulk { /* what competes with the iteration */
 	char name[MODEL_NAME_LEN];
-	char from[MODEL_NAME_LEN], to[MODEL_NAME_LEN];	/* host names, or "*": every GPU host */
-	uint64_t bytes;			/* of one transfer; repeated while the job runs */
-	uint32_t streams;		/* parallel connections */
-	uint32_t line;			/* in the file, for messages */
+	char from[MODEL_NAME_LEN], to[MODEL_NAME_LEN]; /* host names, or "*": every GPU host */
+	uint64_t bytes;	  /* of one transfer; repeated while the job runs */
+	uint32_t streams; /* parallel connections */
+	uint32_t line;	  /* in the file, for messages */
+};
+
+struct job_sid { /* an instance whose SID is given, not handed out */
+	char instance[MODEL_NAME_LEN];
+	uint32_t sid;
+	uint32_t line;
 };
 
 struct job {
 	char name[MODEL_NAME_LEN];
 	struct job_model model;
 	struct job_parallel par;
-	double gpu_flops;		/* effective, per GPU, for compute times */
+	double gpu_flops; /* effective, per GPU, for compute times */
 	struct job_bulk *bulk;
 	uint32_t nr_bulk;
-	uint32_t first_sid;		/* SIDs and MIC ids are handed out from here on */
-	char file[256];			/* where it was read, for messages */
-	uint32_t line_parallel;
+	uint32_t first_sid; /* SIDs and MIC ids are handed out from here on */
+	struct job_sid *sids;
+	uint32_t nr_sids;
+	char file[256]; /* where it was read, for messages */
+	struct {	/* where things stand there */
+		uint32_t name, model, parallel, gpu_flops, bulk, first_sid;
+	} line;
 };
 
 /* ---- workload: one iteration's collectives of an AICB file, lib/aicb.c ---- */
 
 enum comm_kind {
-	COMM_ALL_REDUCE, COMM_REDUCE_SCATTER, COMM_ALL_GATHER, COMM_ALL_TO_ALL,
-	COMM_BROADCAST, COMM_SEND, COMM_RECV, COMM_BARRIER, COMM_COMPUTE,
+	COMM_ALL_REDUCE,
+	COMM_REDUCE_SCATTER,
+	COMM_ALL_GATHER,
+	COMM_ALL_TO_ALL,
+	COMM_BROADCAST,
+	COMM_SEND,
+	COMM_RECV,
+	COMM_BARRIER,
+	COMM_COMPUTE,
 };
 
-enum comm_group { GROUP_TP, GROUP_DP, GROUP_PP, GROUP_EP };
+enum comm_group {
+	GROUP_TP,
+	GROUP_DP,
+	GROUP_PP,
+	GROUP_EP,
+	GROUP_EDP, /* the replicas of the same experts */
+};
 
 struct workload_item {
 	enum comm_kind kind;
 	enum comm_group group;
-	uint64_t bytes;			/* payload of the whole message */
+	uint64_t bytes; /* payload of the whole message; COMM_COMPUTE: ns */
 	uint32_t group_size;
-	uint32_t stage;			/* pipeline stage whose ranks do this */
-	char phase[32];			/* forward, backward, step; init is not kept */
-	bool to_next;			/* COMM_SEND, COMM_RECV: the other end is the next stage */
+	uint32_t stage; /* pipeline stage whose ranks do this */
+	char phase[32]; /* forward, backward, step; init is not kept */
+	bool to_next;	/* COMM_SEND, COMM_RECV: the other end is the next stage */
 	uint32_t line;
 };
 
 struct workload {
 	char file[256];
-	struct workload_item *items;	/* in the file's order */
+	struct workload_item *items; /* in the file's order */
 	uint32_t nr_items;
-	uint32_t world, tensor, pipeline, data;	/* as the file's groups say */
+	uint32_t world, tensor, pipeline, data, expert; /* as the file's groups say */
+	uint32_t iterations; /* that the file holds; the items are those of the first */
 };
 
 /* ---- plan: made by planner/, written and read by lib/plan_json.c ---- */
@@ -128,34 +152,34 @@ struct plan_mic {
 /* A microservice instance: one rank of the job, or one bulk sender or receiver. */
 struct plan_instance {
 	uint32_t sid;
-	uint32_t mic;			/* a plan_mic's id */
-	char name[MODEL_NAME_LEN];	/* llama.pp1.dp0.tp3 */
-	uint32_t host;			/* index into hosts[] */
-	int32_t gpu;			/* -1: none */
-	char cgroup[2 * MODEL_NAME_LEN];	/* below the agent's cgroup root */
+	uint32_t mic;			 /* a plan_mic's id */
+	char name[MODEL_NAME_LEN];	 /* llama.pp1.dp0.tp3 */
+	uint32_t host;			 /* index into hosts[] */
+	int32_t gpu;			 /* -1: none */
+	char cgroup[2 * MODEL_NAME_LEN]; /* below the agent's cgroup root */
 	uint8_t class_default, class_mask;
-	uint16_t slot[DMSC_NR_CLASSES];	/* queue on its host, 0 none */
-	uint16_t port[DMSC_NR_CLASSES];	/* where it listens, host order, 0 none */
+	uint16_t slot[DMSC_NR_CLASSES]; /* queue on its host, 0 none */
+	uint16_t port[DMSC_NR_CLASSES]; /* where it listens, host order, 0 none */
 };
 
 /* What one instance sends another in one class during an iteration. */
 struct plan_flow {
-	uint32_t src, dst;		/* indexes into instances[] */
+	uint32_t src, dst; /* indexes into instances[] */
 	uint8_t class;
-	bool bulk;			/* repeats while the iteration runs */
-	uint64_t bytes;			/* per iteration, wire payload (ring factors applied) */
+	bool bulk;	/* repeats while the iteration runs */
+	uint64_t bytes; /* per iteration, wire payload (ring factors applied) */
 	uint64_t messages;
-	uint32_t order;			/* of its first message in the iteration */
-	int64_t slack;			/* ns it may be late before the iteration is longer */
-	uint32_t path;			/* index into paths[], MODEL_NONE within a host */
+	uint32_t order; /* of its first message in the iteration */
+	int64_t slack;	/* ns it may be late before the iteration is longer */
+	uint32_t path;	/* index into paths[], MODEL_NONE within a host */
 };
 
 /* A way through the fabric: what the host decides is interface and next hop. */
 struct plan_path {
-	uint32_t src_host, dst_host;	/* indexes into hosts[] */
-	uint32_t link;			/* topology link it leaves by */
-	uint32_t *edges;		/* directed edges, all those that may carry it */
-	double *share;			/* of the path's traffic on each (ECMP splits below) */
+	uint32_t src_host, dst_host; /* indexes into hosts[] */
+	uint32_t link;		     /* topology link it leaves by */
+	uint32_t *edges;	     /* directed edges, all those that may carry it */
+	double *share;		     /* of the path's traffic on each (ECMP splits below) */
 	uint32_t nr_edges;
 };
 
@@ -169,10 +193,10 @@ enum op_kind { OP_COMPUTE, OP_SEND, OP_RECV };
  */
 struct plan_op {
 	enum op_kind kind;
-	uint32_t flow;			/* OP_SEND, OP_RECV */
-	uint64_t amount;		/* bytes; OP_COMPUTE: ns */
-	uint32_t first_dep, nr_deps;	/* into deps[], values are op indexes */
-	uint8_t phase;			/* enum plan_phase */
+	uint32_t flow;		     /* OP_SEND, OP_RECV */
+	uint64_t amount;	     /* bytes; OP_COMPUTE: ns */
+	uint32_t first_dep, nr_deps; /* into deps[], values are op indexes */
+	uint8_t phase;		     /* enum plan_phase */
 	uint32_t micro_batch;
 };
 
@@ -180,23 +204,23 @@ enum plan_phase { PHASE_FORWARD, PHASE_BACKWARD, PHASE_GRADIENT, PHASE_PARAMETER
 
 struct plan_host {
 	char name[MODEL_NAME_LEN];
-	uint32_t node;			/* topology node */
+	uint32_t node; /* topology node */
 };
 
 /* Payload per rank and iteration, by what it is for; for people and tests. */
 struct plan_totals {
 	uint64_t tp_all_reduce_forward, tp_all_reduce_backward;
-	uint64_t tp_all_gather, tp_reduce_scatter;	/* sequence parallelism */
+	uint64_t tp_all_gather, tp_reduce_scatter; /* sequence parallelism */
 	uint64_t dp_reduce_scatter, dp_all_gather, dp_all_reduce;
-	uint64_t pp_send_forward, pp_send_backward;	/* of one boundary */
+	uint64_t pp_send_forward, pp_send_backward; /* of one boundary */
 	uint64_t ep_all_to_all;
 };
 
 struct plan {
 	char job[MODEL_NAME_LEN];
-	char source[16];		/* "job" or "aicb" */
+	char source[16]; /* "job" or "aicb" */
 	struct plan_totals totals;
-	struct topology topo;		/* a copy: a plan is complete by itself */
+	struct topology topo; /* a copy: a plan is complete by itself */
 	struct plan_host *hosts;
 	uint32_t nr_hosts;
 	struct plan_mic *mics;
@@ -207,14 +231,14 @@ struct plan {
 	uint32_t nr_flows;
 	struct plan_path *paths;
 	uint32_t nr_paths;
-	struct plan_op *ops;		/* instance i: op_start[i] .. op_start[i + 1] - 1 */
+	struct plan_op *ops; /* instance i: op_start[i] .. op_start[i + 1] - 1 */
 	uint32_t nr_ops;
-	uint32_t *op_start;		/* nr_instances + 1 */
+	uint32_t *op_start; /* nr_instances + 1 */
 	uint32_t *deps;
 	uint32_t nr_deps;
-	double *edge_load;		/* bytes per iteration on each directed edge */
-	uint64_t critical_path;		/* ns, with the network at its stated rates */
-	char **notes;			/* what a reader of the plan should know */
+	double *edge_load;	/* bytes per iteration on each directed edge */
+	uint64_t critical_path; /* ns, with the network at its stated rates */
+	char **notes;		/* what a reader of the plan should know */
 	uint32_t nr_notes;
 };
 
@@ -223,7 +247,7 @@ void job_free(struct job *j);
 void workload_free(struct workload *w);
 void plan_free(struct plan *p);
 
-const char *dmsc_class_name(unsigned int class);	/* "tensor"; "?" outside 0..7 */
-int dmsc_class_parse(const char *name);			/* -1: unknown */
+const char *dmsc_class_name(unsigned int class); /* "tensor"; "?" outside 0..7 */
+int dmsc_class_parse(const char *name);		 /* -1: unknown */
 
 #endif /* DMSC_LIB_MODEL_H */

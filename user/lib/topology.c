@@ -9,8 +9,8 @@
 #include "lib/spec.h"
 #include "lib/yaml.h"
 
-#define MAX_NODES	8192
-#define MAX_LINKS	65536
+#define MAX_NODES     8192
+#define MAX_LINKS     65536
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 struct raw_topology {
@@ -93,8 +93,6 @@ static int add_node(struct yaml_file *f, struct topology *t, yaml_node_t *node, 
 	strcpy(n->name, raw.name);
 	n->line = yaml_line(node);
 	n->gpus = raw.gpus;
-	if (strchr(raw.name, '*'))
-		return yaml_fail(f, n->line, "%s.name: '%s', expected no '*'", where, raw.name);
 	if (host)
 		n->kind = NODE_HOST;
 	else if (!strcmp(raw.tier, "leaf"))
@@ -102,33 +100,44 @@ static int add_node(struct yaml_file *f, struct topology *t, yaml_node_t *node, 
 	else if (!strcmp(raw.tier, "spine"))
 		n->kind = NODE_SPINE;
 	else
-		return yaml_fail(f, n->line, "%s.tier: '%s', expected leaf or spine", where, raw.tier);
+		return yaml_fail(f, n->line, "%s.tier: '%s', expected leaf or spine", where,
+				 raw.tier);
 	if (!parse_v4(raw.address, &v4))
-		return yaml_fail(f, n->line, "%s.address: '%s', expected a unicast IPv4 address", where,
-				 raw.address);
+		return yaml_fail(f, n->line, "%s.address: '%s', expected a unicast IPv4 address",
+				 where, raw.address);
 	map_v4(&n->addr, v4);
 	for (k = 0; k < t->nr_nodes; k++) {
 		if (!strcmp(t->nodes[k].name, n->name))
-			return yaml_fail(f, n->line, "%s.name: '%s' is also on line %u", where, n->name,
-					 t->nodes[k].line);
-		if (!memcmp(&t->nodes[k].addr, &n->addr, sizeof(n->addr)))
-			return yaml_fail(f, n->line, "%s.address: %s is also on line %u", where, raw.address,
-					 t->nodes[k].line);
+			return yaml_fail(f, n->line,
+					 "%s.name: '%s' is also on line %u, expected once", where,
+					 n->name, t->nodes[k].line);
 	}
 	t->nr_nodes++;
 	return 0;
 }
 
+/* What the kernel takes as an interface's name, but for lo, which every node has. */
+static bool is_ifname(const char *s)
+{
+	const char *c;
+
+	for (c = s; *c; c++) {
+		if (*c <= ' ' || *c > '~' || strchr("/:%", *c))
+			return false;
+	}
+	return c > s && c - s < 16 && strcmp(s, ".") && strcmp(s, "..") && strcmp(s, "lo");
+}
+
 /* "host0:rail0": a node and its interface. */
-static int parse_end(struct yaml_file *f, const struct topology *t, const char *where, uint32_t line,
-		     char *text, uint32_t *node, char ifname[16])
+static int parse_end(struct yaml_file *f, const struct topology *t, const char *where,
+		     uint32_t line, char *text, uint32_t *node, char ifname[16])
 {
 	char *colon = strchr(text, ':');
 	uint32_t i;
 
-	if (!colon || colon == text || !colon[1] || strlen(colon + 1) > 15 ||
-	    strpbrk(colon + 1, "/: %\t"))
-		return yaml_fail(f, line, "%s: '%s', expected NODE:INTERFACE (15 characters at most)",
+	if (!colon || colon == text || !is_ifname(colon + 1))
+		return yaml_fail(f, line,
+				 "%s: '%s', expected NODE:INTERFACE (15 characters at most, not lo)",
 				 where, text);
 	*colon = '\0';
 	strcpy(ifname, colon + 1);
@@ -138,17 +147,12 @@ static int parse_end(struct yaml_file *f, const struct topology *t, const char *
 			return 0;
 		}
 	}
-	return yaml_fail(f, line, "%s: there is no node '%s'", where, text);
-}
-
-static bool end_taken(const struct topo_link *l, uint32_t node, const char *ifname)
-{
-	return (l->a == node && !strcmp(l->if_a, ifname)) || (l->b == node && !strcmp(l->if_b, ifname));
+	return yaml_fail(f, line, "%s: '%s', expected a node of this file", where, text);
 }
 
 static int add_link(struct yaml_file *f, struct topology *t, yaml_node_t *node, size_t i)
 {
-	struct topo_link *l = &t->links[t->nr_links], *k;
+	struct topo_link *l = &t->links[t->nr_links];
 	struct raw_link raw = { 0 };
 	char where[64], field[80], *slash;
 	uint32_t v4;
@@ -169,41 +173,112 @@ static int add_link(struct yaml_file *f, struct topology *t, yaml_node_t *node, 
 	if (ret)
 		return ret;
 	if (l->a == l->b)
-		return yaml_fail(f, l->line, "%s: both ends are at '%s'", where, raw.a);
+		return yaml_fail(f, l->line, "%s: both ends are at '%s', expected two nodes", where,
+				 raw.a);
 	if (t->nodes[l->b].kind == NODE_HOST)
-		return yaml_fail(f, l->line, "%s.b: '%s' is a host, expected a switch (hosts stand at a)",
+		return yaml_fail(f, l->line,
+				 "%s.b: '%s' is a host, expected a switch (hosts stand at a)",
 				 where, raw.b);
 	slash = strchr(raw.subnet, '/');
 	if (slash)
 		*slash = '\0';
 	if (!slash || strcmp(slash + 1, "31") || !parse_v4(raw.subnet, &v4) || v4 & 1)
-		return yaml_fail(f, l->line, "%s.subnet: '%s%s%s', expected a subnet such as 10.0.0.0/31",
+		return yaml_fail(f, l->line,
+				 "%s.subnet: '%s%s%s', expected a subnet such as 10.0.0.0/31",
 				 where, raw.subnet, slash ? "/" : "", slash ? slash + 1 : "");
 	map_v4(&l->addr_a, v4);
 	map_v4(&l->addr_b, v4 | 1);
-	for (k = t->links; k < l; k++) {
-		if (!memcmp(&k->addr_a, &l->addr_a, sizeof(l->addr_a)))
-			return yaml_fail(f, l->line, "%s.subnet: also on line %u", where, k->line);
-		if (end_taken(k, l->a, l->if_a) || end_taken(k, l->b, l->if_b))
-			return yaml_fail(f, l->line, "%s: an interface of it is also on line %u", where,
-					 k->line);
-	}
 	t->nr_links++;
 	return 0;
 }
 
-static int check_hosts(struct yaml_file *f, const struct topology *t)
-{
-	uint32_t n, l, links;
+/* One thing of the file that must not be there twice. */
+struct claim {
+	uint32_t node, line;
+	const char *ifname; /* NULL: an address, in @v4 */
+	uint32_t v4;
+};
 
-	for (n = 0; n < t->nr_nodes; n++) {
-		links = 0;
-		for (l = 0; l < t->nr_links; l++)
-			links += t->links[l].a == n || t->links[l].b == n;
-		if (!links)
-			return yaml_fail(f, t->nodes[n].line, "links: none leads to '%s'", t->nodes[n].name);
+static int by_claim(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int order = !x->ifname - !y->ifname;
+
+	if (!order && x->ifname)
+		order = x->node != y->node ? (x->node < y->node ? -1 : 1) :
+					     strcmp(x->ifname, y->ifname);
+	else if (!order)
+		order = x->v4 < y->v4 ? -1 : x->v4 > y->v4;
+	return order ? order : x->line < y->line ? -1 : x->line > y->line;
+}
+
+static uint32_t v4_of(const struct dmsc_addr *addr)
+{
+	uint32_t v4;
+
+	memcpy(&v4, addr->b + 12, 4);
+	return ntohl(v4);
+}
+
+/* Interfaces are unique within a node, addresses in the whole cluster. */
+static int check_unique(struct yaml_file *f, const struct topology *t)
+{
+	uint32_t n = t->nr_nodes + 4 * t->nr_links, i, k = 0;
+	struct claim *c = calloc(n + 1, sizeof(*c));
+	char text[INET_ADDRSTRLEN];
+	int ret = 0;
+
+	if (!c)
+		return dmsc_fail(f->err, -ENOMEM, "out of memory");
+	for (i = 0; i < t->nr_nodes; i++)
+		c[k++] = (struct claim){ .line = t->nodes[i].line, .v4 = v4_of(&t->nodes[i].addr) };
+	for (i = 0; i < t->nr_links; i++) {
+		const struct topo_link *l = &t->links[i];
+
+		c[k++] = (struct claim){ .line = l->line, .v4 = v4_of(&l->addr_a) };
+		c[k++] = (struct claim){ .line = l->line, .v4 = v4_of(&l->addr_b) };
+		c[k++] = (struct claim){ .line = l->line, .node = l->a, .ifname = l->if_a };
+		c[k++] = (struct claim){ .line = l->line, .node = l->b, .ifname = l->if_b };
 	}
-	return 0;
+	qsort(c, n, sizeof(*c), by_claim);
+	for (i = 1; i < n && !ret; i++) {
+		const struct claim *x = &c[i - 1], *y = &c[i];
+		uint32_t v4 = htonl(y->v4);
+
+		if (!x->ifname != !y->ifname)
+			continue;
+		if (y->ifname && x->node == y->node && !strcmp(x->ifname, y->ifname))
+			ret = yaml_fail(f, y->line,
+					"links: interface %s:%s is also on line %u, expected once",
+					t->nodes[y->node].name, y->ifname, x->line);
+		else if (!y->ifname && x->v4 == y->v4)
+			ret = yaml_fail(f, y->line, "address: %s is also on line %u, expected once",
+					inet_ntop(AF_INET, &v4, text, sizeof(text)), x->line);
+	}
+	free(c);
+	return ret;
+}
+
+static int check_linked(struct yaml_file *f, const struct topology *t)
+{
+	bool *linked = calloc(t->nr_nodes + 1, sizeof(*linked));
+	uint32_t n, l;
+	int ret = 0;
+
+	if (!linked)
+		return dmsc_fail(f->err, -ENOMEM, "out of memory");
+	for (l = 0; l < t->nr_links; l++) {
+		linked[t->links[l].a] = true;
+		linked[t->links[l].b] = true;
+	}
+	for (n = 0; n < t->nr_nodes && !ret; n++) {
+		if (!linked[n])
+			ret = yaml_fail(f, t->nodes[n].line,
+					"links: none leads to '%s', expected at least one",
+					t->nodes[n].name);
+	}
+	free(linked);
+	return ret;
 }
 
 static int read_all(struct yaml_file *f, struct topology *t)
@@ -234,7 +309,9 @@ static int read_all(struct yaml_file *f, struct topology *t)
 		ret = add_node(f, t, yaml_item(f, raw.switches, i), false, i);
 	for (i = 0; i < links && !ret; i++)
 		ret = add_link(f, t, yaml_item(f, raw.links, i), i);
-	return ret ? ret : check_hosts(f, t);
+	if (!ret)
+		ret = check_unique(f, t);
+	return ret ? ret : check_linked(f, t);
 }
 
 int topology_read(const char *file, struct topology *out, struct dmsc_error *err)

@@ -43,7 +43,8 @@ static int read_text(struct yaml_file *f, FILE *in, size_t *len)
 		n = fread(f->text + *len, 1, room - *len - 1, in);
 		*len += n;
 		if (*len > YAML_FILE_MAX)
-			return yaml_fail(f, 1, "file: larger than expected, at most %u bytes", YAML_FILE_MAX);
+			return yaml_fail(f, 1, "file: larger than expected, at most %u bytes",
+					 YAML_FILE_MAX);
 	} while (n);
 	if (ferror(in))
 		return dmsc_fail(f->err, -errno, "%s: %s", f->name, strerror(errno));
@@ -138,6 +139,19 @@ uint32_t yaml_line(const yaml_node_t *node)
 	return node->start_mark.line + 1;
 }
 
+uint32_t yaml_key_line(struct yaml_file *f, yaml_node_t *node, const char *key)
+{
+	yaml_node_pair_t *pair;
+
+	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
+		yaml_node_t *k = yaml_document_get_node(&f->doc, pair->key);
+
+		if (k->type == YAML_SCALAR_NODE && !strcmp((const char *)k->data.scalar.value, key))
+			return yaml_line(k);
+	}
+	return yaml_line(node);
+}
+
 /* ---- scalars ---- */
 
 struct unit {
@@ -186,8 +200,16 @@ bool rate_parse(const char *text, uint64_t *out)
 bool size_parse(const char *text, uint64_t *out)
 {
 	static const struct unit units[] = {
-		{ "", 1 }, { "B", 1 }, { "kB", 1e3 }, { "MB", 1e6 }, { "GB", 1e9 }, { "TB", 1e12 },
-		{ "PB", 1e15 }, { "KiB", 1024.0 }, { "MiB", 1048576.0 }, { "GiB", 1073741824.0 },
+		{ "", 1 },
+		{ "B", 1 },
+		{ "kB", 1e3 },
+		{ "MB", 1e6 },
+		{ "GB", 1e9 },
+		{ "TB", 1e12 },
+		{ "PB", 1e15 },
+		{ "KiB", 1024.0 },
+		{ "MiB", 1048576.0 },
+		{ "GiB", 1073741824.0 },
 		{ "TiB", 1099511627776.0 },
 	};
 	double v;
@@ -253,7 +275,8 @@ static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
 				 expected[field->type]);
 	s = (const char *)node->data.scalar.value;
 	if (strlen(s) != node->data.scalar.length)
-		return yaml_fail(f, line, "%s: holds a zero byte, expected %s", name, expected[field->type]);
+		return yaml_fail(f, line, "%s: holds a zero byte, expected %s", name,
+				 expected[field->type]);
 	switch (field->type) {
 	case YAML_NAME:
 	case YAML_HOSTS:
@@ -297,7 +320,8 @@ static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
 		break;
 	}
 	if (!ok)
-		return yaml_fail(f, line, "%s: '%.60s', expected %s", name, s, expected[field->type]);
+		return yaml_fail(f, line, "%s: '%.60s', expected %s", name, s,
+				 expected[field->type]);
 	return 0;
 }
 
@@ -308,7 +332,8 @@ static int unknown_key(struct yaml_file *f, uint32_t line, const char *name,
 	size_t i, len = 0;
 
 	for (i = 0; i < n && len < sizeof(keys); i++)
-		len += snprintf(keys + len, sizeof(keys) - len, "%s%s", i ? ", " : "", fields[i].key);
+		len += snprintf(keys + len, sizeof(keys) - len, "%s%s", i ? ", " : "",
+				fields[i].key);
 	return yaml_fail(f, line, "%s: unknown key, expected one of %s", name, keys);
 }
 
@@ -323,13 +348,15 @@ int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
 	int ret;
 
 	if (node->type != YAML_MAPPING_NODE)
-		return yaml_fail(f, yaml_line(node), "%s: a %s, expected a mapping", *where ? where : "file",
+		return yaml_fail(f, yaml_line(node), "%s: a %s, expected a mapping",
+				 *where ? where : "file",
 				 node->type == YAML_SCALAR_NODE ? "value" : "sequence");
 	for (pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top; pair++) {
 		key = yaml_document_get_node(&f->doc, pair->key);
 		value = yaml_document_get_node(&f->doc, pair->value);
 		if (key->type != YAML_SCALAR_NODE)
-			return yaml_fail(f, yaml_line(key), "%s: a key that is no word, expected one",
+			return yaml_fail(f, yaml_line(key),
+					 "%s: a key that is no word, expected one",
 					 *where ? where : "file");
 		snprintf(name, sizeof(name), "%s%s%.60s", where, *where ? "." : "",
 			 (const char *)key->data.scalar.value);
@@ -353,8 +380,8 @@ int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
 	}
 	for (i = 0; i < nr_fields; i++) {
 		if (fields[i].required && !(seen & (1ULL << i)))
-			return yaml_fail(f, yaml_line(node), "%s%s%s: missing, expected it here", where,
-					 *where ? "." : "", fields[i].key);
+			return yaml_fail(f, yaml_line(node), "%s%s%s: missing, expected it here",
+					 where, *where ? "." : "", fields[i].key);
 	}
 	return 0;
 }
@@ -362,10 +389,12 @@ int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
 int yaml_sequence(struct yaml_file *f, yaml_node_t *node, const char *where, size_t max, size_t *n)
 {
 	if (node->type != YAML_SEQUENCE_NODE)
-		return yaml_fail(f, yaml_line(node), "%s: no sequence, expected '- ...' items", where);
+		return yaml_fail(f, yaml_line(node), "%s: no sequence, expected '- ...' items",
+				 where);
 	*n = node->data.sequence.items.top - node->data.sequence.items.start;
 	if (*n > max)
-		return yaml_fail(f, yaml_line(node), "%s: %zu items, expected at most %zu", where, *n, max);
+		return yaml_fail(f, yaml_line(node), "%s: %zu items, expected at most %zu", where,
+				 *n, max);
 	return 0;
 }
 

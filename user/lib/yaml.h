@@ -14,7 +14,7 @@
 
 #include "lib/error.h"
 
-#define YAML_FILE_MAX	(4U << 20)	/* bytes */
+#define YAML_FILE_MAX (4U << 20) /* bytes */
 
 struct yaml_file {
 	const char *name;
@@ -24,22 +24,22 @@ struct yaml_file {
 };
 
 enum yaml_type {
-	YAML_NAME,	/* char[64]: letters, digits, ._-; becomes part of paths */
-	YAML_HOSTS,	/* char[64]: a name, or "*" */
-	YAML_TEXT,	/* char[max], any printable text */
-	YAML_U64,	/* uint64_t in min..max */
-	YAML_U32,	/* uint32_t in min..max */
-	YAML_SIZE,	/* uint64_t, bytes: 4096, 16KiB, 1GB */
-	YAML_RATE,	/* uint64_t, bit/s: 400Gbit, 10mbit */
-	YAML_NUMBER,	/* double in min..max, with k, M, G, T, P */
-	YAML_BOOL,	/* bool */
-	YAML_SUBTREE,	/* yaml_node_t *: a mapping or sequence for the caller */
+	YAML_NAME,    /* char[64]: letters, digits, ._-; becomes part of paths */
+	YAML_HOSTS,   /* char[64]: a name, or "*" */
+	YAML_TEXT,    /* char[max], any printable text */
+	YAML_U64,     /* uint64_t in min..max */
+	YAML_U32,     /* uint32_t in min..max */
+	YAML_SIZE,    /* uint64_t, bytes: 4096, 16KiB, 1GB */
+	YAML_RATE,    /* uint64_t, bit/s: 400Gbit, 10mbit */
+	YAML_NUMBER,  /* double in min..max, with k, M, G, T, P */
+	YAML_BOOL,    /* bool */
+	YAML_SUBTREE, /* yaml_node_t *: a mapping or sequence for the caller */
 };
 
 struct yaml_field {
 	const char *key;
 	enum yaml_type type;
-	size_t offset;			/* of the member in the struct */
+	size_t offset; /* of the member in the struct */
 	bool required;
 	uint64_t min, max;
 };
@@ -57,6 +57,9 @@ int yaml_mapping(struct yaml_file *f, yaml_node_t *node, const char *where,
 int yaml_sequence(struct yaml_file *f, yaml_node_t *node, const char *where, size_t max, size_t *n);
 yaml_node_t *yaml_item(struct yaml_file *f, yaml_node_t *node, size_t i);
 uint32_t yaml_line(const yaml_node_t *node);
+
+/* The line of @key in mapping @node; of the mapping when it has none of that name. */
+uint32_t yaml_key_line(struct yaml_file *f, yaml_node_t *node, const char *key);
 
 int yaml_fail(struct yaml_file *f, uint32_t line, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

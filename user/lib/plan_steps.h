@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* How the steps of a plan hang together across its instances. */
+#ifndef DMSC_LIB_PLAN_STEPS_H
+#define DMSC_LIB_PLAN_STEPS_H
+
+#include "lib/model.h"
+
+/**
+ * plan_match - the send of each receive and the receive of each send
+ * @peer: nr_ops entries; MODEL_NONE for what computes
+ * @flow: set to the first flow that does not match
+ *
+ * -EINVAL when a flow's n-th receive and n-th send do not both exist and have
+ * the same size, or when there are not as many as the flow's messages, or when
+ * their bytes are not the flow's; -ENOMEM.
+ */
+int plan_match(const struct plan *p, uint32_t *peer, uint32_t *flow);
+
+/**
+ * plan_order - all steps, each behind those that it waits for
+ * @peer: of plan_match()
+ * @order: nr_ops entries
+ *
+ * -EINVAL when steps wait for each other in a circle; -ENOMEM.
+ */
+int plan_order(const struct plan *p, const uint32_t *peer, uint32_t *order);
+
+#endif /* DMSC_LIB_PLAN_STEPS_H */

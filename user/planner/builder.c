@@ -14,6 +14,13 @@ void builder_init(struct builder *b, struct plan *plan)
 	b->current = MODEL_NONE;
 }
 
+static void trouble(struct builder *b, enum builder_trouble what)
+{
+	if (!b->failed)
+		b->trouble = what;
+	b->failed = true;
+}
+
 /* Room for one more item of an array; remembers when there is none. */
 static bool grow(struct builder *b, void *array, uint32_t n, uint32_t *room, size_t size)
 {
@@ -27,12 +34,27 @@ static bool grow(struct builder *b, void *array, uint32_t n, uint32_t *room, siz
 	want = *room ? 2 * *room : 64;
 	grown = want > *room ? realloc(*p, want * size) : NULL;
 	if (!grown) {
-		b->failed = true;
+		trouble(b, TROUBLE_MEMORY);
 		return false;
 	}
 	*p = grown;
 	*room = want;
 	return true;
+}
+
+/* Names are never cut: two of them might become one. */
+static void set_name(struct builder *b, char name[MODEL_NAME_LEN], const char *fmt, va_list ap)
+{
+	char text[sizeof(b->name)];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	if (strlen(text) < MODEL_NAME_LEN) {
+		strcpy(name, text);
+		return;
+	}
+	if (!b->failed)
+		strcpy(b->name, text);
+	trouble(b, TROUBLE_NAME);
 }
 
 uint32_t builder_mic(struct builder *b, uint32_t id, const char *fmt, ...)
@@ -44,29 +66,30 @@ uint32_t builder_mic(struct builder *b, uint32_t id, const char *fmt, ...)
 		return id;
 	p->mics[p->nr_mics].id = id;
 	va_start(ap, fmt);
-	vsnprintf(p->mics[p->nr_mics].name, MODEL_NAME_LEN, fmt, ap);
+	set_name(b, p->mics[p->nr_mics].name, fmt, ap);
 	va_end(ap);
 	p->nr_mics++;
 	return id;
 }
 
-uint32_t builder_instance(struct builder *b, uint32_t sid, uint32_t mic, uint32_t host, int32_t gpu,
+uint32_t builder_instance(struct builder *b, uint32_t mic, uint32_t host, int32_t gpu,
 			  const char *fmt, ...)
 {
 	struct plan *p = b->plan;
 	struct plan_instance *i;
 	va_list ap;
 
+	if (p->nr_instances == MAX_INSTANCES)
+		trouble(b, TROUBLE_INSTANCES);
 	if (!grow(b, &p->instances, p->nr_instances, &b->room_instances, sizeof(*p->instances)))
 		return 0;
 	i = &p->instances[p->nr_instances];
 	memset(i, 0, sizeof(*i));
-	i->sid = sid;
 	i->mic = mic;
 	i->host = host;
 	i->gpu = gpu;
 	va_start(ap, fmt);
-	vsnprintf(i->name, MODEL_NAME_LEN, fmt, ap);
+	set_name(b, i->name, fmt, ap);
 	va_end(ap);
 	snprintf(i->cgroup, sizeof(i->cgroup), "%s/%s", p->job, i->name);
 	return p->nr_instances++;
@@ -85,7 +108,7 @@ void builder_note(struct builder *b, const char *fmt, ...)
 	n = vasprintf(&text, fmt, ap);
 	va_end(ap);
 	if (n < 0)
-		b->failed = true;
+		trouble(b, TROUBLE_MEMORY);
 	else
 		p->notes[p->nr_notes++] = text;
 }
@@ -97,7 +120,7 @@ void builder_begin(struct builder *b, uint32_t i)
 	if (!p->op_start)
 		p->op_start = calloc(p->nr_instances + 1, sizeof(*p->op_start));
 	if (!p->op_start) {
-		b->failed = true;
+		trouble(b, TROUBLE_MEMORY);
 		return;
 	}
 	b->current = i;
@@ -112,11 +135,17 @@ static uint32_t add_op(struct builder *b, enum op_kind kind, uint32_t flow, uint
 	struct plan_op *op;
 	uint32_t i;
 
+	if (p->nr_ops == MAX_STEPS)
+		trouble(b, TROUBLE_STEPS);
 	if (!grow(b, &p->ops, p->nr_ops, &b->room_ops, sizeof(*p->ops)))
 		return 0;
 	op = &p->ops[p->nr_ops];
-	*op = (struct plan_op){ .kind = kind, .flow = flow, .amount = amount,
-				.first_dep = p->nr_deps, .phase = phase, .micro_batch = micro_batch };
+	*op = (struct plan_op){ .kind = kind,
+				.flow = flow,
+				.amount = amount,
+				.first_dep = p->nr_deps,
+				.phase = phase,
+				.micro_batch = micro_batch };
 	for (i = 0; after && i < after->n; i++) {
 		if (!grow(b, &p->deps, p->nr_deps, &b->room_deps, sizeof(*p->deps)))
 			return 0;
@@ -155,7 +184,7 @@ static bool rehash(struct builder *b)
 	free(b->flow_hash);
 	b->flow_hash = calloc(size, sizeof(*b->flow_hash));
 	if (!b->flow_hash) {
-		b->failed = true;
+		trouble(b, TROUBLE_MEMORY);
 		return false;
 	}
 	b->hash_size = size;
@@ -172,10 +201,13 @@ static uint32_t new_flow(struct builder *b, uint32_t src, uint32_t dst, uint8_t 
 {
 	struct plan *p = b->plan;
 
+	if (p->nr_flows == MAX_FLOWS)
+		trouble(b, TROUBLE_FLOWS);
 	if (!grow(b, &p->flows, p->nr_flows, &b->room_flows, sizeof(*p->flows)))
 		return 0;
-	p->flows[p->nr_flows] = (struct plan_flow){ .src = src, .dst = dst, .class = class,
-						    .order = MODEL_NONE, .path = MODEL_NONE };
+	p->flows[p->nr_flows] = (struct plan_flow){
+		.src = src, .dst = dst, .class = class, .order = MODEL_NONE, .path = MODEL_NONE
+	};
 	return p->nr_flows++;
 }
 
@@ -205,6 +237,9 @@ uint32_t builder_send(struct builder *b, uint32_t dst, uint8_t class, uint64_t b
 	if (!b->failed) {
 		struct plan_flow *flow = &b->plan->flows[f];
 
+		/* JSON's integers end at 2^63 - 1. */
+		if (bytes > INT64_MAX - flow->bytes)
+			trouble(b, TROUBLE_BYTES);
 		flow->bytes += bytes;
 		flow->messages++;
 		if (flow->order == MODEL_NONE)
@@ -216,7 +251,8 @@ uint32_t builder_send(struct builder *b, uint32_t dst, uint8_t class, uint64_t b
 uint32_t builder_recv(struct builder *b, uint32_t src, uint8_t class, uint64_t bytes,
 		      const struct after *after, uint8_t phase, uint32_t micro_batch)
 {
-	return add_op(b, OP_RECV, flow_of(b, src, b->current, class), bytes, after, phase, micro_batch);
+	return add_op(b, OP_RECV, flow_of(b, src, b->current, class), bytes, after, phase,
+		      micro_batch);
 }
 
 uint32_t builder_bulk_flow(struct builder *b, uint32_t src, uint32_t dst, uint64_t bytes)
@@ -257,9 +293,11 @@ struct after builder_ring(struct builder *b, const uint32_t *members, uint32_t n
 	if (n < 2 || !payload)
 		return *after;
 	if (out)
-		done.ops[done.n++] = builder_send(b, members[next], class, out, after, phase, micro_batch);
+		done.ops[done.n++] =
+			builder_send(b, members[next], class, out, after, phase, micro_batch);
 	if (in)
-		done.ops[done.n++] = builder_recv(b, members[prev], class, in, after, phase, micro_batch);
+		done.ops[done.n++] =
+			builder_recv(b, members[prev], class, in, after, phase, micro_batch);
 	return done.n ? done : *after;
 }
 
@@ -267,14 +305,12 @@ struct after builder_all_to_all(struct builder *b, const uint32_t *members, uint
 				uint8_t class, uint64_t payload, const struct after *after,
 				uint8_t phase, uint32_t micro_batch)
 {
-	struct plan *p = b->plan;
-	uint32_t k, join, first, i;
+	uint32_t k, first = b->plan->nr_ops;
 	uint64_t out, in;
 
 	if (n < 2 || !payload)
 		return *after;
-	first = p->nr_ops;
-	for (k = 1; k < n; k++) {
+	for (k = 1; k < n && !b->failed; k++) {
 		uint32_t to = (me + k) % n, from = (me + n - k) % n;
 
 		out = ring_share(payload, 1, to, n);
@@ -284,24 +320,56 @@ struct after builder_all_to_all(struct builder *b, const uint32_t *members, uint
 		if (in)
 			builder_recv(b, members[from], class, in, after, phase, micro_batch);
 	}
-	/* A step that takes no time joins them all, however many they are. */
-	join = add_op(b, OP_COMPUTE, MODEL_NONE, 0, NULL, phase, micro_batch);
-	if (b->failed)
+	return builder_join(b, first, after, phase, micro_batch);
+}
+
+struct after builder_join(struct builder *b, uint32_t first, const struct after *after,
+			  uint8_t phase, uint32_t micro_batch)
+{
+	struct plan *p = b->plan;
+	uint32_t join, i;
+
+	if (first == p->nr_ops)
 		return *after;
-	for (i = first; i < join; i++) {
+	join = add_op(b, OP_COMPUTE, MODEL_NONE, 0, after, phase, micro_batch);
+	for (i = first; i < join && !b->failed; i++) {
 		if (!grow(b, &p->deps, p->nr_deps, &b->room_deps, sizeof(*p->deps)))
-			return *after;
+			break;
 		p->deps[p->nr_deps++] = i;
 		p->ops[join].nr_deps++;
 	}
 	return after_one(join);
 }
 
-int builder_finish(struct builder *b, struct dmsc_error *err)
+int builder_finish(struct builder *b, const struct job *job, const char *source,
+		   struct dmsc_error *err)
 {
 	free(b->flow_hash);
 	b->flow_hash = NULL;
-	if (b->failed)
+	if (!b->failed)
+		return 0;
+	switch (b->trouble) {
+	case TROUBLE_NAME:
+		return dmsc_fail(err, -EINVAL,
+				 "%s:%u: name: '%s' would name an instance, expected at most %d characters",
+				 job->file, job->line.name, b->name, MODEL_NAME_LEN - 1);
+	case TROUBLE_INSTANCES:
+		return dmsc_fail(err, -EINVAL,
+				 "%s:%u: bulk: more than %u instances, expected fewer hosts or entries",
+				 job->file, job->line.bulk, MAX_INSTANCES);
+	case TROUBLE_FLOWS:
+		return dmsc_fail(err, -EINVAL,
+				 "%s: parallel: more than %u flows, expected fewer ranks, experts or bulk streams",
+				 source, MAX_FLOWS);
+	case TROUBLE_STEPS:
+		return dmsc_fail(err, -EINVAL,
+				 "%s: parallel: more than %u steps an iteration, expected fewer ranks, experts or micro-batches",
+				 source, MAX_STEPS);
+	case TROUBLE_BYTES:
+		return dmsc_fail(err, -EINVAL,
+				 "%s: parallel: a flow of more than 2^63 bytes an iteration, expected fewer",
+				 source);
+	default:
 		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
-	return 0;
+	}
 }

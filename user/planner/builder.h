@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Builds a plan piece by piece. Instances come first, then the steps of each
- * instance in the order of the instances. Running out of memory is remembered
- * and reported once, by builder_finish().
+ * instance in the order of the instances. What goes wrong is remembered and
+ * reported once, by builder_finish().
  */
 #ifndef DMSC_PLANNER_BUILDER_H
 #define DMSC_PLANNER_BUILDER_H
@@ -10,13 +10,29 @@
 #include "lib/error.h"
 #include "lib/model.h"
 
+#define MAX_STEPS     (1U << 22)
+#define MAX_FLOWS     (1U << 20)
+#define MAX_INSTANCES (1U << 20)
+
+enum builder_trouble {
+	TROUBLE_NONE,
+	TROUBLE_MEMORY,
+	TROUBLE_NAME,
+	TROUBLE_INSTANCES,
+	TROUBLE_FLOWS,
+	TROUBLE_STEPS,
+	TROUBLE_BYTES,
+};
+
 struct builder {
 	struct plan *plan;
 	uint32_t room_instances, room_flows, room_ops, room_deps, room_mics, room_notes;
-	uint32_t *flow_hash;		/* (src, dst, class) -> flow */
+	uint32_t *flow_hash; /* (src, dst, class) -> flow */
 	uint32_t hash_size;
-	uint32_t current;		/* instance whose steps are being added */
+	uint32_t current; /* instance whose steps are being added */
 	bool failed;
+	enum builder_trouble trouble;  /* the first */
+	char name[4 * MODEL_NAME_LEN]; /* that is too long */
 };
 
 /* Steps that the next one waits for. */
@@ -26,14 +42,20 @@ struct after {
 };
 
 void builder_init(struct builder *b, struct plan *plan);
-int builder_finish(struct builder *b, struct dmsc_error *err);
+
+/*
+ * -ENOMEM, or -EINVAL for a plan that is too large.
+ * @source: file:line of what the traffic comes from, for the message
+ */
+int builder_finish(struct builder *b, const struct job *job, const char *source,
+		   struct dmsc_error *err);
 
 uint32_t builder_mic(struct builder *b, uint32_t id, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Index of a new instance; slots and ports are handed out later. */
-uint32_t builder_instance(struct builder *b, uint32_t sid, uint32_t mic, uint32_t host, int32_t gpu,
-			  const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* Index of a new instance; SIDs, slots and ports are handed out later. */
+uint32_t builder_instance(struct builder *b, uint32_t mic, uint32_t host, int32_t gpu,
+			  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
 void builder_note(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -50,6 +72,10 @@ uint32_t builder_recv(struct builder *b, uint32_t src, uint8_t class, uint64_t b
 /* A flow of its own, not merged with others of the same ends and class. */
 uint32_t builder_bulk_flow(struct builder *b, uint32_t src, uint32_t dst, uint64_t bytes);
 void builder_bulk_op(struct builder *b, enum op_kind kind, uint32_t flow);
+
+/* A step that takes no time, behind all steps from @first on. */
+struct after builder_join(struct builder *b, uint32_t first, const struct after *after,
+			  uint8_t phase, uint32_t micro_batch);
 
 static inline struct after after_one(uint32_t op)
 {

@@ -7,7 +7,7 @@
 #include "planner/internal.h"
 
 struct bulk {
-	uint32_t *sender, *receiver;	/* [entry * nr_hosts + host]: instance, or MODEL_NONE */
+	uint32_t *sender, *receiver; /* [entry * nr_hosts + host]: instance, or MODEL_NONE */
 };
 
 static bool names_host(const struct plan *p, const char *pattern, uint32_t host)
@@ -17,23 +17,37 @@ static bool names_host(const struct plan *p, const char *pattern, uint32_t host)
 	return !strcmp(pattern, p->hosts[host].name);
 }
 
-static int check_name(const struct plan *p, const struct job *job, const struct job_bulk *e,
-		      const char *field, const char *pattern, struct dmsc_error *err)
+/* @n: how many hosts the pattern names */
+static int count_hosts(const struct plan *p, const struct job *job, const struct job_bulk *e,
+		       const char *field, const char *pattern, uint32_t *n, struct dmsc_error *err)
 {
 	uint32_t h;
 
-	for (h = 0; h < p->nr_hosts; h++) {
-		if (names_host(p, pattern, h))
-			return 0;
-	}
-	return dmsc_fail(err, -EINVAL, "%s:%u: bulk.%s: topology %s has no host '%s'", job->file, e->line,
-			 field, p->topo.name, pattern);
+	for (*n = 0, h = 0; h < p->nr_hosts; h++)
+		*n += names_host(p, pattern, h);
+	if (*n)
+		return 0;
+	return dmsc_fail(err, -EINVAL, "%s:%u: bulk.%s: '%s', expected a host of topology %s",
+			 job->file, e->line, field, pattern, p->topo.name);
+}
+
+/* One end of an entry; a host's name that is too long is replaced by its number. */
+static uint32_t add_end(struct builder *b, const struct job_bulk *e, uint32_t mic, uint32_t host,
+			const char *end)
+{
+	const struct plan *p = b->plan;
+	size_t n = strlen(p->job) + strlen(e->name) + strlen(p->hosts[host].name) + strlen(end) + 3;
+
+	if (n < MODEL_NAME_LEN)
+		return builder_instance(b, mic, host, -1, "%s.%s.%s.%s", p->job, e->name,
+					p->hosts[host].name, end);
+	return builder_instance(b, mic, host, -1, "%s.%s.%u.%s", p->job, e->name, host, end);
 }
 
 int bulk_place(struct builder *b, const struct job *job, struct bulk **out, struct dmsc_error *err)
 {
 	struct plan *p = b->plan;
-	uint32_t i, h, n = job->nr_bulk * p->nr_hosts, sid = job->first_sid + p->nr_instances;
+	uint32_t i, h, n = job->nr_bulk * p->nr_hosts, first;
 	struct bulk *bulk = calloc(1, sizeof(*bulk));
 	int ret;
 
@@ -44,62 +58,95 @@ int bulk_place(struct builder *b, const struct job *job, struct bulk **out, stru
 	bulk->receiver = calloc(n + 1, sizeof(*bulk->receiver));
 	if (!bulk->sender || !bulk->receiver)
 		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
-	for (i = 0; i < job->nr_bulk; i++) {
+	memset(bulk->sender, 0xff, n * sizeof(*bulk->sender));
+	memset(bulk->receiver, 0xff, n * sizeof(*bulk->receiver));
+	for (i = 0; i < job->nr_bulk && !b->failed; i++) {
 		const struct job_bulk *e = &job->bulk[i];
-		uint32_t mic;
+		uint32_t mic, senders, receivers;
 
-		ret = check_name(p, job, e, "from", e->from, err);
+		ret = count_hosts(p, job, e, "from", e->from, &senders, err);
 		if (!ret)
-			ret = check_name(p, job, e, "to", e->to, err);
+			ret = count_hosts(p, job, e, "to", e->to, &receivers, err);
 		if (ret)
 			return ret;
-		mic = builder_mic(b, job->first_sid + p->nr_mics, "%.30s.%.30s", p->job, e->name);
+		mic = builder_mic(b, job->first_sid + p->nr_mics, "%s.%s", p->job, e->name);
+		first = p->nr_instances;
 		for (h = 0; h < p->nr_hosts; h++) {
-			bulk->sender[i * p->nr_hosts + h] = MODEL_NONE;
-			bulk->receiver[i * p->nr_hosts + h] = MODEL_NONE;
-			if (names_host(p, e->from, h))
-				bulk->sender[i * p->nr_hosts + h] = builder_instance(
-					b, sid++, mic, h, -1, "%.20s.%.20s.%.16s.tx", p->job, e->name,
-					p->hosts[h].name);
-			if (names_host(p, e->to, h))
-				bulk->receiver[i * p->nr_hosts + h] = builder_instance(
-					b, sid++, mic, h, -1, "%.20s.%.20s.%.16s.rx", p->job, e->name,
-					p->hosts[h].name);
+			bool sends = names_host(p, e->from, h), receives = names_host(p, e->to, h);
+
+			/* Nobody sends to the own host. */
+			if (sends && receivers > receives)
+				bulk->sender[i * p->nr_hosts + h] = add_end(b, e, mic, h, "tx");
+			if (receives && senders > sends)
+				bulk->receiver[i * p->nr_hosts + h] = add_end(b, e, mic, h, "rx");
 		}
+		if (first == p->nr_instances && !b->failed)
+			return dmsc_fail(err, -EINVAL,
+					 "%s:%u: bulk.to: '%s', expected a host other than '%s'",
+					 job->file, e->line, e->to, e->from);
 	}
 	return 0;
 }
 
-void bulk_flows(struct builder *b, const struct job *job, struct bulk *bulk)
+/* Flows from host @from to host @to of entry @i. */
+static void entry_flows(struct builder *b, const struct job *job, const struct bulk *bulk,
+			uint32_t i, uint32_t from, uint32_t to)
+{
+	uint32_t tx = bulk->sender[i * b->plan->nr_hosts + from];
+	uint32_t rx = bulk->receiver[i * b->plan->nr_hosts + to], s;
+
+	if (tx == MODEL_NONE || rx == MODEL_NONE || from == to)
+		return;
+	for (s = 0; s < job->bulk[i].streams && !b->failed; s++)
+		builder_bulk_flow(b, tx, rx, job->bulk[i].bytes);
+}
+
+/* The flows of each instance as a list: next[2 * flow] of its sender, [2 * flow + 1] of its receiver. */
+static void bulk_steps(struct builder *b, uint32_t first, uint32_t *head, uint32_t *next)
 {
 	struct plan *p = b->plan;
-	uint32_t i, from, to, s, f, k, first = p->nr_flows;
+	uint32_t f, k;
 
-	for (i = 0; i < job->nr_bulk; i++) {
-		for (from = 0; from < p->nr_hosts; from++) {
-			for (to = 0; to < p->nr_hosts; to++) {
-				uint32_t tx = bulk->sender[i * p->nr_hosts + from];
-				uint32_t rx = bulk->receiver[i * p->nr_hosts + to];
-
-				if (tx == MODEL_NONE || rx == MODEL_NONE || from == to)
-					continue;
-				for (s = 0; s < job->bulk[i].streams; s++)
-					builder_bulk_flow(b, tx, rx, job->bulk[i].bytes);
-			}
-		}
+	memset(head, 0xff, p->nr_instances * sizeof(*head));
+	for (f = p->nr_flows; f-- > first;) {
+		next[2 * (f - first)] = head[p->flows[f].src];
+		head[p->flows[f].src] = f;
+		next[2 * (f - first) + 1] = head[p->flows[f].dst];
+		head[p->flows[f].dst] = f;
 	}
 	/* Instances of bulk stand behind all ranks. */
 	for (k = 0; k < p->nr_instances && !b->failed; k++) {
 		if (p->instances[k].gpu >= 0)
 			continue;
 		builder_begin(b, k);
-		for (f = first; f < p->nr_flows; f++) {
-			if (p->flows[f].src == k)
-				builder_bulk_op(b, OP_SEND, f);
-			if (p->flows[f].dst == k)
-				builder_bulk_op(b, OP_RECV, f);
+		for (f = head[k]; f != MODEL_NONE;) {
+			bool sends = p->flows[f].src == k;
+
+			builder_bulk_op(b, sends ? OP_SEND : OP_RECV, f);
+			f = next[2 * (f - first) + !sends];
 		}
 	}
+}
+
+void bulk_flows(struct builder *b, const struct job *job, struct bulk *bulk)
+{
+	struct plan *p = b->plan;
+	uint32_t i, from, to, first = p->nr_flows, *head, *next;
+
+	for (i = 0; i < job->nr_bulk; i++) {
+		for (from = 0; from < p->nr_hosts; from++) {
+			for (to = 0; to < p->nr_hosts && !b->failed; to++)
+				entry_flows(b, job, bulk, i, from, to);
+		}
+	}
+	head = calloc(p->nr_instances + 1, sizeof(*head));
+	next = calloc(2 * (p->nr_flows - first) + 1, sizeof(*next));
+	if (head && next)
+		bulk_steps(b, first, head, next);
+	else
+		b->failed = true;
+	free(head);
+	free(next);
 }
 
 void bulk_free(struct bulk *bulk)

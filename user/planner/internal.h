@@ -11,7 +11,7 @@
  * one exchange, so that a step takes a bounded number of messages; the bytes
  * are those of all of them.
  */
-#define EXCHANGES_PER_PASS	4
+#define EXCHANGES_PER_PASS 4
 
 /* The grid of ranks, tensor fastest, then data, then pipeline (Megatron-LM's order). */
 struct grid {
@@ -25,8 +25,11 @@ static inline uint32_t grid_rank(const struct grid *g, uint32_t t, uint32_t d, u
 
 /* place.c: hosts of the topology, ranks as instances; @source: file:line of the grid */
 int place_hosts(struct plan *plan, const struct topology *topo, struct dmsc_error *err);
-int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_sid,
+int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_mic,
 		struct dmsc_error *err);
+
+/* sids.c: once all instances are there */
+int plan_sids(struct plan *plan, const struct job *job, struct dmsc_error *err);
 
 /* bulk.c: instances before, flows after the steps of the ranks */
 struct bulk;
@@ -34,10 +37,13 @@ int bulk_place(struct builder *b, const struct job *job, struct bulk **bulk, str
 void bulk_flows(struct builder *b, const struct job *job, struct bulk *bulk);
 void bulk_free(struct bulk *bulk);
 
-/* derive.c: paths.c, slack.c and slots.c, once all flows are known */
-int plan_derive(struct plan *plan, struct dmsc_error *err);
+/*
+ * derive.c: paths.c, slack.c and slots.c, once all flows are known
+ * @source: file:line of what the traffic comes from, for messages
+ */
+int plan_derive(struct plan *plan, const char *source, struct dmsc_error *err);
 int plan_paths(struct plan *plan, struct dmsc_error *err);
-int plan_slack(struct plan *plan, struct dmsc_error *err);
+int plan_slack(struct plan *plan, const char *source, struct dmsc_error *err);
 int plan_slots(struct plan *plan, struct dmsc_error *err);
 
 #endif /* DMSC_PLANNER_INTERNAL_H */

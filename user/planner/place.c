@@ -4,7 +4,6 @@
  * one host (Narayanan et al., SC 2021, section 3.2, takeaway 1).
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,30 +35,32 @@ static uint32_t host_gpus(const struct plan *p, uint32_t host)
 	return p->topo.nodes[p->hosts[host].node].gpus;
 }
 
-int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_sid,
+int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_mic,
 		struct dmsc_error *err)
 {
 	struct plan *p = b->plan;
 	uint64_t world = (uint64_t)g->tensor * g->data * g->pipeline, gpus = 0;
-	uint32_t host = 0, gpu = 0, h, t, d, s, mic = 0;
+	uint32_t host = 0, gpu = 0, most = 0, h, t, d, s, mic = 0;
 
 	for (h = 0; h < p->nr_hosts; h++) {
 		gpus += host_gpus(p, h) - host_gpus(p, h) % g->tensor;
-		if (host_gpus(p, h) && host_gpus(p, h) < g->tensor)
-			return dmsc_fail(err, -EINVAL,
-					 "%s: parallel.tensor: %u, expected at most %u, the GPUs of host %s (a tensor group stays inside one host)",
-					 source, g->tensor, host_gpus(p, h), p->hosts[h].name);
+		if (host_gpus(p, h) > most)
+			most = host_gpus(p, h);
 	}
+	if (g->tensor > most)
+		return dmsc_fail(err, -EINVAL,
+				 "%s: parallel.tensor: %u, expected at most %u, the GPUs of the largest host of topology %s (a tensor group stays inside one host)",
+				 source, g->tensor, most, p->topo.name);
 	if (world > gpus)
 		return dmsc_fail(err, -EINVAL,
-				 "%s: parallel: tensor %u x pipeline %u x data %u needs %llu GPUs, topology %s has %llu for such groups",
+				 "%s: parallel: tensor %u x pipeline %u x data %u needs %llu GPUs, expected at most %llu, what topology %s has for groups of %u",
 				 source, g->tensor, g->pipeline, g->data, (unsigned long long)world,
-				 p->topo.name, (unsigned long long)gpus);
+				 (unsigned long long)gpus, p->topo.name, g->tensor);
 
 	for (s = 0; s < g->pipeline; s++) {
 		for (d = 0; d < g->data; d++) {
 			/* A cluster of instances is one stage of one replica. */
-			uint32_t id = builder_mic(b, first_sid + mic, "%.40s.pp%u.dp%u", p->job, s, d);
+			uint32_t id = builder_mic(b, first_mic + mic, "%s.pp%u.dp%u", p->job, s, d);
 
 			mic++;
 			while (host_gpus(p, host) < gpu + g->tensor) {
@@ -67,8 +68,8 @@ int place_ranks(struct builder *b, const char *source, const struct grid *g, uin
 				gpu = 0;
 			}
 			for (t = 0; t < g->tensor; t++)
-				builder_instance(b, first_sid + grid_rank(g, t, d, s), id, host, gpu++,
-						 "%.40s.pp%u.dp%u.tp%u", p->job, s, d, t);
+				builder_instance(b, id, host, gpu++, "%s.pp%u.dp%u.tp%u", p->job, s,
+						 d, t);
 		}
 	}
 	return 0;

@@ -7,20 +7,18 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "lib/plan_steps.h"
 #include "planner/internal.h"
 
 /* Within a host: NVLink-like, this many times the fastest link of the fabric. */
-#define LOCAL_SPEEDUP	8
+#define LOCAL_SPEEDUP 8
+#define MAX_TIME      4e18 /* ns; the sum of all steps, so that none overflows */
 
 struct timing {
 	struct plan *p;
-	uint32_t *peer;			/* the send of a receive, the receive of a send */
-	uint32_t *pending;		/* dependencies not yet done */
-	uint32_t *succ_start, *succ;
-	uint64_t *early, *late;		/* completion, ns */
-	uint32_t *order;
+	uint32_t *peer, *order;
+	int64_t *early, *late; /* completion, ns */
 	uint64_t local_rate;
 };
 
@@ -29,73 +27,7 @@ static bool is_bulk(const struct plan *p, const struct plan_op *op)
 	return op->kind != OP_COMPUTE && p->flows[op->flow].bulk;
 }
 
-/* The n-th receive of a flow waits for its n-th send. */
-static bool match(struct timing *t)
-{
-	struct plan *p = t->p;
-	uint32_t *next = calloc(p->nr_flows + 1, sizeof(*next)), *sends, *start, i, f, n = 0;
-	bool ok = true;
-
-	start = calloc(p->nr_flows + 1, sizeof(*start));
-	sends = calloc(p->nr_ops + 1, sizeof(*sends));
-	if (!next || !start || !sends) {
-		ok = false;
-		goto out;
-	}
-	for (f = 0; f < p->nr_flows; f++) {
-		start[f] = n;
-		n += p->flows[f].messages;
-	}
-	for (i = 0; i < p->nr_ops; i++) {
-		if (p->ops[i].kind == OP_SEND)
-			sends[start[p->ops[i].flow] + next[p->ops[i].flow]++] = i;
-		t->peer[i] = MODEL_NONE;
-	}
-	memset(next, 0, p->nr_flows * sizeof(*next));
-	for (i = 0; i < p->nr_ops; i++) {
-		f = p->ops[i].flow;
-		if (p->ops[i].kind != OP_RECV)
-			continue;
-		if (next[f] >= p->flows[f].messages ||
-		    p->ops[sends[start[f] + next[f]]].amount != p->ops[i].amount) {
-			ok = false;
-			break;
-		}
-		t->peer[i] = sends[start[f] + next[f]++];
-		t->peer[t->peer[i]] = i;
-	}
-out:
-	free(next);
-	free(start);
-	free(sends);
-	return ok;
-}
-
-static bool successors(struct timing *t)
-{
-	struct plan *p = t->p;
-	uint32_t i, k, *fill;
-
-	t->succ_start = calloc(p->nr_ops + 2, sizeof(*t->succ_start));
-	t->succ = calloc(p->nr_deps + 1, sizeof(*t->succ));
-	fill = calloc(p->nr_ops + 1, sizeof(*fill));
-	if (!t->succ_start || !t->succ || !fill) {
-		free(fill);
-		return false;
-	}
-	for (i = 0; i < p->nr_deps; i++)
-		t->succ_start[p->deps[i] + 1]++;
-	for (i = 0; i < p->nr_ops; i++)
-		t->succ_start[i + 1] += t->succ_start[i];
-	for (i = 0; i < p->nr_ops; i++) {
-		for (k = p->ops[i].first_dep; k < p->ops[i].first_dep + p->ops[i].nr_deps; k++)
-			t->succ[t->succ_start[p->deps[k]] + fill[p->deps[k]]++] = i;
-	}
-	free(fill);
-	return true;
-}
-
-static uint64_t duration(const struct timing *t, uint32_t i)
+static double duration(const struct timing *t, uint32_t i)
 {
 	const struct plan_op *op = &t->p->ops[i];
 	uint64_t rate = t->local_rate;
@@ -109,98 +41,112 @@ static uint64_t duration(const struct timing *t, uint32_t i)
 	return (double)op->amount * 8e9 / rate;
 }
 
-/* A topological order over all instances; false when steps wait in a circle. */
-static bool run_forward(struct timing *t)
+static void later(int64_t *time, int64_t than)
+{
+	if (*time < than)
+		*time = than;
+}
+
+static void sooner(int64_t *time, int64_t than)
+{
+	if (*time > than)
+		*time = than;
+}
+
+static void run_forward(struct timing *t)
 {
 	struct plan *p = t->p;
-	uint32_t head = 0, tail = 0, i, k, next;
+	uint32_t n, i, k;
 
-	for (i = 0; i < p->nr_ops; i++) {
-		t->pending[i] = p->ops[i].nr_deps + (p->ops[i].kind == OP_RECV);
-		if (!t->pending[i])
-			t->order[tail++] = i;
-	}
-	while (head < tail) {
-		i = t->order[head++];
-		t->early[i] += duration(t, i);
-		for (k = t->succ_start[i]; k < t->succ_start[i + 1]; k++) {
-			next = t->succ[k];
-			if (t->early[next] < t->early[i])
-				t->early[next] = t->early[i];
-			if (!--t->pending[next])
-				t->order[tail++] = next;
-		}
-		if (p->ops[i].kind == OP_SEND && t->peer[i] != MODEL_NONE) {
-			next = t->peer[i];
-			if (t->early[next] < t->early[i])
-				t->early[next] = t->early[i];
-			if (!--t->pending[next])
-				t->order[tail++] = next;
-		}
-		if (!is_bulk(p, &p->ops[i]) && t->early[i] > p->critical_path)
+	for (n = 0; n < p->nr_ops; n++) {
+		const struct plan_op *op = &p->ops[i = t->order[n]];
+
+		for (k = op->first_dep; k < op->first_dep + op->nr_deps; k++)
+			later(&t->early[i], t->early[p->deps[k]]);
+		if (op->kind == OP_RECV)
+			later(&t->early[i], t->early[t->peer[i]]);
+		t->early[i] += (int64_t)duration(t, i);
+		if (!is_bulk(p, op) && t->early[i] > (int64_t)p->critical_path)
 			p->critical_path = t->early[i];
 	}
-	return tail == p->nr_ops;
 }
 
 static void run_backward(struct timing *t)
 {
 	struct plan *p = t->p;
+	int64_t end = p->critical_path;
 	uint32_t n, i, k, f;
-	uint64_t latest;
 
+	for (i = 0; i < p->nr_ops; i++)
+		t->late[i] = end;
 	for (n = p->nr_ops; n-- > 0;) {
-		i = t->order[n];
-		t->late[i] = p->critical_path;
-		for (k = t->succ_start[i]; k < t->succ_start[i + 1]; k++) {
-			latest = t->late[t->succ[k]] - duration(t, t->succ[k]);
-			if (latest < t->late[i])
-				t->late[i] = latest;
-		}
-		if (p->ops[i].kind == OP_SEND && t->peer[i] != MODEL_NONE &&
-		    t->late[t->peer[i]] < t->late[i])
-			t->late[i] = t->late[t->peer[i]];
-	}
-	for (f = 0; f < p->nr_flows; f++)
-		p->flows[f].slack = p->flows[f].bulk ? (int64_t)p->critical_path : INT64_MAX;
-	for (i = 0; i < p->nr_ops; i++) {
-		int64_t slack = (int64_t)(t->late[i] - t->early[i]);
+		const struct plan_op *op = &p->ops[i = t->order[n]];
 
-		f = p->ops[i].flow;
-		if (p->ops[i].kind == OP_RECV && !p->flows[f].bulk && slack < p->flows[f].slack)
-			p->flows[f].slack = slack;
+		for (k = op->first_dep; k < op->first_dep + op->nr_deps; k++)
+			sooner(&t->late[p->deps[k]], t->late[i] - (int64_t)duration(t, i));
+		if (op->kind == OP_RECV)
+			sooner(&t->late[t->peer[i]], t->late[i]);
+	}
+	/* Bulk belongs to no iteration: nothing waits for it. */
+	for (f = 0; f < p->nr_flows; f++)
+		p->flows[f].slack = end;
+	for (i = 0; i < p->nr_ops; i++) {
+		if (p->ops[i].kind == OP_RECV && !is_bulk(p, &p->ops[i]))
+			sooner(&p->flows[p->ops[i].flow].slack, t->late[i] - t->early[i]);
 	}
 }
 
-int plan_slack(struct plan *p, struct dmsc_error *err)
+static int run(struct timing *t, const char *source, struct dmsc_error *err)
+{
+	struct plan *p = t->p;
+	uint32_t flow, i;
+	double sum = 0;
+	int ret;
+
+	for (i = 0; i < p->nr_ops; i++)
+		sum += duration(t, i);
+	if (sum > MAX_TIME)
+		return dmsc_fail(err, -EINVAL,
+				 "%s: parallel: messages and computation take %.3g s at the rates of topology %s, expected at most %.3g s",
+				 source, sum / 1e9, p->topo.name, MAX_TIME / 1e9);
+	ret = plan_match(p, t->peer, &flow);
+	if (ret == -EINVAL)
+		return dmsc_fail(err, ret, "%s: flows: a receive of %s, expected a send for each",
+				 source, p->instances[p->flows[flow].dst].name);
+	if (!ret)
+		ret = plan_order(p, t->peer, t->order);
+	if (ret == -EINVAL)
+		return dmsc_fail(err, ret,
+				 "%s: steps: they wait for each other in a circle, expected an order that ends",
+				 source);
+	if (ret)
+		return dmsc_fail(err, ret, "out of memory for the plan");
+	run_forward(t);
+	run_backward(t);
+	return 0;
+}
+
+int plan_slack(struct plan *p, const char *source, struct dmsc_error *err)
 {
 	struct timing t = { .p = p };
 	uint32_t i, n = p->nr_ops + 1;
-	int ret = 0;
+	int ret;
 
 	for (i = 0; i < p->topo.nr_links; i++) {
 		if (p->topo.links[i].rate * LOCAL_SPEEDUP > t.local_rate)
 			t.local_rate = p->topo.links[i].rate * LOCAL_SPEEDUP;
 	}
 	t.peer = calloc(n, sizeof(*t.peer));
-	t.pending = calloc(n, sizeof(*t.pending));
 	t.order = calloc(n, sizeof(*t.order));
 	t.early = calloc(n, sizeof(*t.early));
 	t.late = calloc(n, sizeof(*t.late));
-	if (!t.peer || !t.pending || !t.order || !t.early || !t.late || !successors(&t))
+	if (!t.peer || !t.order || !t.early || !t.late)
 		ret = dmsc_fail(err, -ENOMEM, "out of memory for the plan");
-	else if (!match(&t))
-		ret = dmsc_fail(err, -EINVAL, "plan: a receive without its send");
-	else if (!run_forward(&t))
-		ret = dmsc_fail(err, -EINVAL, "plan: steps wait for each other in a circle");
 	else
-		run_backward(&t);
+		ret = run(&t, source, err);
 	free(t.peer);
-	free(t.pending);
 	free(t.order);
 	free(t.early);
 	free(t.late);
-	free(t.succ_start);
-	free(t.succ);
 	return ret;
 }

@@ -5,7 +5,7 @@
 
 #include "planner/internal.h"
 
-#define FIRST_PORT	20000
+#define FIRST_PORT 20000
 
 int plan_slots(struct plan *p, struct dmsc_error *err)
 {
@@ -43,7 +43,8 @@ int plan_slots(struct plan *p, struct dmsc_error *err)
 		}
 		if (next_slot[inst->host] >= DMSC_NR_SLOTS ||
 		    FIRST_PORT + (at + 1) * DMSC_NR_CLASSES > 65536) {
-			ret = dmsc_fail(err, -EINVAL, "host %s: more instances than queues (%d) or ports",
+			ret = dmsc_fail(err, -EINVAL,
+					"host %s: more instances than queues (%d) or ports",
 					p->hosts[inst->host].name, DMSC_NR_SLOTS - 1);
 			break;
 		}

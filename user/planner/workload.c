@@ -2,8 +2,8 @@
 /*
  * A plan from an AICB file: its rows in their order, runs of collectives made
  * one exchange, groups folded onto the ranks that the cluster has. Bytes of a
- * rank stay those of the file. AICB files carry no compute times; they are
- * estimated from the parameters that the file moves.
+ * rank stay those of the file. Compute times are those of the file where it
+ * has any; else they are estimated from the parameters that it moves.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,31 +12,39 @@
 
 #include "planner/internal.h"
 
-#define FUSE_ROWS	40		/* collectives in one exchange at most */
-#define TOKENS		2048		/* of a micro-batch, for compute times */
-#define PARAM_BYTES	2
-#define UNKNOWN_NS	100000		/* compute before an exchange of unknown models */
+#define FUSE_ROWS   40		 /* collectives in one exchange at most */
+#define FUSE_WIRE   (1ULL << 61) /* bytes in one exchange at most, so that sums fit */
+#define TOKENS	    2048	 /* of a micro-batch, for compute times */
+#define PARAM_BYTES 2
+#define UNKNOWN_NS  100000 /* compute before an exchange of unknown models */
+#define MAX_NS	    1e15   /* of a phase */
 
 struct fold {
 	struct builder b;
 	const struct workload *w;
 	const struct job *job;
 	struct grid grid;
-	uint32_t *tp, *dp;
-	uint32_t t, d, p;		/* the current rank */
+	uint32_t expert;	      /* size of an expert group, divides grid.data */
+	uint32_t *start;	      /* of each stage of the file in its items, and the end */
+	uint32_t *stage;	      /* of the file, by stage of the grid */
+	uint32_t *tp, *dp, *ep, *edp; /* groups of the current rank, instance indexes */
+	uint32_t t, d, p;	      /* the current rank */
 	struct after after;
-	uint64_t forward_ns, backward_ns;	/* of all rows of the phase and stage */
-	uint32_t rows[3];		/* of the current stage by phase */
+	uint64_t forward_ns, backward_ns; /* of all rows of the phase and stage */
+	uint32_t rows[3];		  /* of the current stage by phase */
+	bool measured;			  /* the file has compute times */
 	bool computed_forward;
 	uint32_t micro_batch;
 };
 
-/* Rows that will become one exchange. */
+/* Rows that will become one exchange, and the computation before it. */
 struct run {
 	enum comm_group group;
+	bool all_to_all;
 	uint8_t phase;
 	uint32_t rows;
-	uint64_t wire;			/* sum of payload * ring factor */
+	uint64_t wire; /* sum of payload * ring factor; all-to-all: of payload */
+	uint64_t ns;   /* measured */
 };
 
 static uint8_t phase_of(const struct workload_item *i)
@@ -51,42 +59,87 @@ static uint32_t phase_index(uint8_t phase)
 	return phase == PHASE_PARAMETER ? 2 : phase;
 }
 
+/* The ranks of a row's group that the current rank is one of. */
+struct members {
+	const uint32_t *list;
+	uint32_t n, me;
+	uint8_t class;
+};
+
+static struct members members_of(const struct fold *x, enum comm_group group)
+{
+	switch (group) {
+	case GROUP_TP:
+		return (struct members){ x->tp, x->grid.tensor, x->t, DMSC_CLASS_TENSOR };
+	case GROUP_EP:
+		return (struct members){ x->ep, x->expert, x->d % x->expert, DMSC_CLASS_EXPERT };
+	case GROUP_EDP:
+		return (struct members){ x->edp, x->grid.data / x->expert, x->d / x->expert,
+					 DMSC_CLASS_DATA };
+	default:
+		return (struct members){ x->dp, x->grid.data, x->d, DMSC_CLASS_DATA };
+	}
+}
+
 static uint32_t ring_factor(enum comm_kind kind, uint32_t n)
 {
 	return kind == COMM_ALL_REDUCE ? 2 * (n - 1) : n - 1;
 }
 
-static void compute(struct fold *x, uint8_t phase, uint32_t rows)
+static uint64_t estimate(struct fold *x, const struct run *run)
 {
-	uint64_t ns = 0, total = phase == PHASE_FORWARD ? x->forward_ns : x->backward_ns;
+	uint64_t ns = 0, total = run->phase == PHASE_FORWARD ? x->forward_ns : x->backward_ns;
+	uint32_t rows = x->rows[phase_index(run->phase)];
 
-	if (phase == PHASE_PARAMETER)
-		return;
-	if (phase == PHASE_BACKWARD && !x->computed_forward && !x->rows[0])
+	if (run->phase == PHASE_PARAMETER || !run->rows)
+		return 0;
+	if (run->phase == PHASE_BACKWARD && !x->computed_forward && !x->rows[0])
 		ns = x->forward_ns;
-	if (phase == PHASE_BACKWARD)
+	if (run->phase == PHASE_BACKWARD)
 		x->computed_forward = true;
-	ns += total ? total * rows / (x->rows[phase_index(phase)] ? x->rows[phase_index(phase)] : 1) :
-		      UNKNOWN_NS;
-	x->after = after_one(builder_compute(&x->b, ns, &x->after, phase, x->micro_batch));
+	return ns + (total && rows ? total * run->rows / rows : UNKNOWN_NS);
 }
 
 static void flush(struct fold *x, struct run *run)
 {
-	uint32_t n = run->group == GROUP_TP ? x->grid.tensor : x->grid.data;
+	struct members m = members_of(x, run->group);
+	uint8_t phase = run->phase;
+	uint64_t ns = x->measured ? run->ns : estimate(x, run);
 
-	if (!run->rows)
-		return;
-	compute(x, run->phase, run->rows);
-	/* The factor is in the sum already. */
-	if (run->group == GROUP_TP)
-		x->after = builder_ring(&x->b, x->tp, n, x->t, DMSC_CLASS_TENSOR, run->wire, 1, &x->after,
-					run->phase, x->micro_batch);
-	else
-		x->after = builder_ring(&x->b, x->dp, n, x->d, DMSC_CLASS_DATA, run->wire, 1, &x->after,
-					run->phase == PHASE_BACKWARD ? PHASE_GRADIENT : run->phase,
-					x->micro_batch);
+	if (ns)
+		x->after = after_one(builder_compute(&x->b, ns, &x->after, phase, x->micro_batch));
+	if (run->rows && m.class == DMSC_CLASS_DATA && phase == PHASE_BACKWARD)
+		phase = PHASE_GRADIENT;
+	if (run->rows && run->all_to_all)
+		x->after = builder_all_to_all(&x->b, m.list, m.n, m.me, m.class, run->wire,
+					      &x->after, phase, x->micro_batch);
+	else if (run->rows) /* The factor is in the sum already. */
+		x->after = builder_ring(&x->b, m.list, m.n, m.me, m.class, run->wire, 1, &x->after,
+					phase, x->micro_batch);
 	memset(run, 0, sizeof(*run));
+}
+
+static void add_row(struct fold *x, struct run *run, const struct workload_item *item)
+{
+	bool all_to_all = item->kind == COMM_ALL_TO_ALL;
+
+	if (run->rows && (item->kind == COMM_COMPUTE ?
+				  run->phase != phase_of(item) :
+				  run->group != item->group || run->all_to_all != all_to_all ||
+					  run->phase != phase_of(item) || run->rows == FUSE_ROWS ||
+					  run->wire > FUSE_WIRE))
+		flush(x, run);
+	run->phase = phase_of(item);
+	if (item->kind == COMM_COMPUTE) {
+		run->ns += item->bytes;
+		return;
+	}
+	run->group = item->group;
+	run->all_to_all = all_to_all;
+	run->rows++;
+	run->wire += all_to_all ?
+			     item->bytes :
+			     item->bytes * ring_factor(item->kind, members_of(x, item->group).n);
 }
 
 /*
@@ -95,247 +148,361 @@ static void flush(struct fold *x, struct run *run)
  */
 static uint32_t pipeline_block(struct fold *x, uint32_t i, uint32_t end)
 {
-	struct after before = x->after, received = { .n = 0 };
-	const struct workload_item *item;
-	uint32_t other;
+	const struct workload_item *items = x->w->items;
+	uint32_t from = i, first, k, other;
+	uint8_t phase = phase_of(&items[i]);
 
-	for (; i < end && x->w->items[i].group == GROUP_PP; i++) {
-		item = &x->w->items[i];
-		if (x->grid.pipeline < 2)
-			continue;
-		other = grid_rank(&x->grid, x->t, x->d, item->to_next ? x->p + 1 : x->p - 1);
-		if (item->kind == COMM_SEND)
-			builder_send(&x->b, other, DMSC_CLASS_PIPELINE, item->bytes, &before, phase_of(item),
-				     x->micro_batch);
-		else if (received.n < 3)
-			received.ops[received.n++] = builder_recv(&x->b, other, DMSC_CLASS_PIPELINE,
-								  item->bytes, NULL, phase_of(item),
-								  x->micro_batch);
+	while (i < end && items[i].group == GROUP_PP && items[i].kind != COMM_COMPUTE)
+		i++;
+	if (x->grid.pipeline < 2)
+		return i;
+	for (k = from; k < i; k++) {
+		other = grid_rank(&x->grid, x->t, x->d, items[k].to_next ? x->p + 1 : x->p - 1);
+		if (items[k].kind == COMM_SEND)
+			builder_send(&x->b, other, DMSC_CLASS_PIPELINE, items[k].bytes, &x->after,
+				     phase_of(&items[k]), x->micro_batch);
 	}
+	first = x->b.plan->nr_ops;
+	for (k = from; k < i; k++) {
+		other = grid_rank(&x->grid, x->t, x->d, items[k].to_next ? x->p + 1 : x->p - 1);
+		if (items[k].kind == COMM_RECV)
+			builder_recv(&x->b, other, DMSC_CLASS_PIPELINE, items[k].bytes, NULL,
+				     phase_of(&items[k]), x->micro_batch);
+	}
+	x->after = builder_join(&x->b, first, &x->after, phase, x->micro_batch);
 	x->micro_batch++;
-	if (received.n && before.n)
-		received.ops[received.n++] = before.ops[0];
-	x->after = received.n ? received : before;
 	return i;
+}
+
+static void set_groups(struct fold *x)
+{
+	const struct grid *g = &x->grid;
+	uint32_t i;
+
+	for (i = 0; i < g->tensor; i++)
+		x->tp[i] = grid_rank(g, i, x->d, x->p);
+	for (i = 0; i < g->data; i++)
+		x->dp[i] = grid_rank(g, x->t, i, x->p);
+	for (i = 0; i < x->expert; i++)
+		x->ep[i] = grid_rank(g, x->t, x->d / x->expert * x->expert + i, x->p);
+	for (i = 0; i < g->data / x->expert; i++)
+		x->edp[i] = grid_rank(g, x->t, i * x->expert + x->d % x->expert, x->p);
+}
+
+static bool is_pipeline(const struct workload_item *i)
+{
+	return i->kind == COMM_SEND || i->kind == COMM_RECV;
 }
 
 static void rank_steps(struct fold *x, uint32_t first, uint32_t end)
 {
-	const struct workload *w = x->w;
+	const struct workload_item *items = x->w->items;
 	struct run run = { .rows = 0 };
-	uint32_t i, n;
+	uint32_t i;
 
-	for (i = 0; i < x->grid.tensor; i++)
-		x->tp[i] = grid_rank(&x->grid, i, x->d, x->p);
-	for (i = 0; i < x->grid.data; i++)
-		x->dp[i] = grid_rank(&x->grid, x->t, i, x->p);
+	set_groups(x);
 	x->after.n = 0;
 	x->computed_forward = false;
 	x->micro_batch = 0;
 	memset(x->rows, 0, sizeof(x->rows));
 	for (i = first; i < end; i++) {
-		if (w->items[i].group != GROUP_PP)
-			x->rows[phase_index(phase_of(&w->items[i]))]++;
+		if (!is_pipeline(&items[i]) && items[i].kind != COMM_COMPUTE)
+			x->rows[phase_index(phase_of(&items[i]))]++;
 	}
 	builder_begin(&x->b, grid_rank(&x->grid, x->t, x->d, x->p));
-	for (i = first; i < end;) {
-		const struct workload_item *item = &w->items[i];
-
-		if (item->group == GROUP_PP) {
+	for (i = first; i < end && !x->b.failed;) {
+		if (is_pipeline(&items[i])) {
 			flush(x, &run);
 			i = pipeline_block(x, i, end);
-			continue;
+		} else {
+			add_row(x, &run, &items[i++]);
 		}
-		if (run.rows && (run.group != item->group || run.phase != phase_of(item) ||
-				 run.rows == FUSE_ROWS))
-			flush(x, &run);
-		n = item->group == GROUP_TP ? x->grid.tensor : x->grid.data;
-		run.group = item->group;
-		run.phase = phase_of(item);
-		run.rows++;
-		run.wire += item->bytes * ring_factor(item->kind, n);
-		i++;
 	}
 	flush(x, &run);
 }
 
-/* Payload of a stage's rows, to the totals and as a guess at its parameters. */
-static uint64_t count_totals(const struct workload *w, uint32_t first, uint32_t end,
-			     struct plan_totals *n)
+static void larger(uint64_t *n, uint64_t than)
 {
-	uint64_t gathered[3] = { 0 };
+	if (*n < than)
+		*n = than;
+}
+
+/* Payload of a stage's rows, to the totals; returns a guess at its parameters. */
+static uint64_t count_totals(const struct fold *x, uint32_t stage, struct plan_totals *n)
+{
+	uint64_t gathered[3] = { 0 }, next = 0, prev = 0;
 	uint32_t i;
 
-	for (i = first; i < end; i++) {
-		const struct workload_item *item = &w->items[i];
+	for (i = x->start[stage]; i < x->start[stage + 1]; i++) {
+		const struct workload_item *item = &x->w->items[i];
 		uint8_t phase = phase_of(item);
+		bool data = item->group == GROUP_DP || item->group == GROUP_EDP;
+		bool tensor = item->group == GROUP_TP && item->kind != COMM_COMPUTE;
 
-		if (item->group == GROUP_DP && item->kind == COMM_ALL_GATHER) {
+		if (data && item->kind == COMM_ALL_GATHER) {
 			n->dp_all_gather += item->bytes;
 			gathered[phase_index(phase)] += item->bytes;
-		} else if (item->group == GROUP_DP && item->kind == COMM_REDUCE_SCATTER) {
+		} else if (data && item->kind == COMM_REDUCE_SCATTER) {
 			n->dp_reduce_scatter += item->bytes;
-		} else if (item->group == GROUP_DP && item->kind == COMM_ALL_REDUCE) {
+		} else if (data && item->kind == COMM_ALL_REDUCE) {
 			n->dp_all_reduce += item->bytes;
-		} else if (item->group == GROUP_TP && item->kind == COMM_ALL_GATHER) {
+		} else if (tensor && item->kind == COMM_ALL_GATHER) {
 			n->tp_all_gather += item->bytes;
-		} else if (item->group == GROUP_TP && item->kind == COMM_REDUCE_SCATTER) {
+		} else if (tensor && item->kind == COMM_REDUCE_SCATTER) {
 			n->tp_reduce_scatter += item->bytes;
-		} else if (item->group == GROUP_TP && item->kind == COMM_ALL_REDUCE) {
+		} else if (tensor && item->kind == COMM_ALL_REDUCE) {
 			if (phase == PHASE_FORWARD)
 				n->tp_all_reduce_forward += item->bytes;
 			else if (phase == PHASE_BACKWARD)
 				n->tp_all_reduce_backward += item->bytes;
-		} else if (item->group == GROUP_PP && item->kind == COMM_SEND) {
-			if (item->to_next)
-				n->pp_send_forward += item->bytes;
-			else
-				n->pp_send_backward += item->bytes;
+		} else if (item->group == GROUP_EP && item->kind == COMM_ALL_TO_ALL) {
+			n->ep_all_to_all += item->bytes;
+		} else if (item->kind == COMM_SEND) {
+			*(item->to_next ? &next : &prev) += item->bytes;
 		}
 	}
+	larger(&n->pp_send_forward, next);
+	larger(&n->pp_send_backward, prev);
 	/* ZeRO-1 and -2 gather once after the step, ZeRO-3 before the forward pass. */
 	return (gathered[0] ? gathered[0] : gathered[2]) / PARAM_BYTES;
 }
 
-/* As many replicas, then stages, as the cluster's GPUs hold. */
+/*
+ * As many stages, then replicas, as the cluster's GPUs hold. The last stage
+ * stays the last one; stages before it are left out.
+ */
 static int fold_grid(struct fold *x, const struct topology *topo, struct dmsc_error *err)
 {
 	const struct workload *w = x->w;
 	uint64_t groups = 0;
-	uint32_t n;
+	uint32_t n, most = 0;
 
-	for (n = 0; n < topo->nr_nodes; n++)
-		groups += topo->nodes[n].kind == NODE_HOST ? topo->nodes[n].gpus / w->tensor : 0;
-	if (groups < w->pipeline)
+	for (n = 0; n < topo->nr_nodes; n++) {
+		if (topo->nodes[n].kind != NODE_HOST)
+			continue;
+		groups += topo->nodes[n].gpus / w->tensor;
+		if (topo->nodes[n].gpus > most)
+			most = topo->nodes[n].gpus;
+	}
+	if (!groups)
 		return dmsc_fail(err, -EINVAL,
-				 "%s:1: ranks: %u pipeline stages of %u tensor ranks, but topology %s holds %llu such groups",
-				 w->file, w->pipeline, w->tensor, topo->name, (unsigned long long)groups);
+				 "%s:1: ranks: tensor groups of %u, expected at most %u, the GPUs of the largest host of topology %s",
+				 w->file, w->tensor, most, topo->name);
 	x->grid.tensor = w->tensor;
-	x->grid.pipeline = w->pipeline;
-	x->grid.data = groups / w->pipeline < w->data ? groups / w->pipeline : w->data;
+	x->grid.pipeline = groups < w->pipeline ? groups : w->pipeline;
+	n = groups / x->grid.pipeline < w->data ? groups / x->grid.pipeline : w->data;
+	while (n % w->expert && w->expert % n)
+		n--;
+	x->grid.data = n;
+	x->expert = n < w->expert ? n : w->expert;
+	for (n = 0; n < x->grid.pipeline; n++)
+		x->stage[n] = n;
+	if (x->grid.pipeline > 1)
+		x->stage[x->grid.pipeline - 1] = w->pipeline - 1;
 	return 0;
 }
 
-/* Sends of a stage must find as many receives at the neighbour, of the same sizes. */
-static int check_pipeline(const struct workload *w, const uint32_t *start, struct dmsc_error *err)
+/* The next row from @i on that sends (receives) forward (backward) in its stage. */
+static uint32_t next_row(const struct fold *x, uint32_t i, uint32_t stage, enum comm_kind kind,
+			 bool to_next)
 {
-	uint32_t p, dir, i, k;
+	while (i < x->start[stage + 1] &&
+	       (x->w->items[i].kind != kind || x->w->items[i].to_next != to_next))
+		i++;
+	return i;
+}
 
-	for (p = 0; p + 1 < w->pipeline; p++) {
-		for (dir = 0; dir < 2; dir++) {
-			uint32_t from = dir ? p + 1 : p, to = dir ? p : p + 1;
+/* Sends of stage @from must find as many receives at stage @to, of the same sizes. */
+static int check_boundary(const struct fold *x, uint32_t from, uint32_t to, struct dmsc_error *err)
+{
+	const struct workload *w = x->w;
+	uint32_t i = x->start[from], k = x->start[to];
+	bool forward = from < to;
 
-			k = start[to];
-			for (i = start[from]; i < start[from + 1]; i++) {
-				const struct workload_item *s = &w->items[i];
-
-				if (s->kind != COMM_SEND || s->to_next == dir)
-					continue;
-				while (k < start[to + 1] &&
-				       (w->items[k].kind != COMM_RECV || w->items[k].to_next != dir))
-					k++;
-				if (k == start[to + 1] || w->items[k].bytes != s->bytes)
-					return dmsc_fail(err, -EINVAL,
-							 "%s:%u: isend: stage %u has no irecv of the same size for it",
-							 w->file, s->line, to);
-				k++;
-			}
-			while (k < start[to + 1] &&
-			       (w->items[k].kind != COMM_RECV || w->items[k].to_next != dir))
-				k++;
-			if (k < start[to + 1])
-				return dmsc_fail(err, -EINVAL, "%s:%u: irecv: stage %u has no isend for it",
-						 w->file, w->items[k].line, from);
-		}
+	for (;; i++, k++) {
+		i = next_row(x, i, from, COMM_SEND, forward);
+		k = next_row(x, k, to, COMM_RECV, !forward);
+		if (i == x->start[from + 1] && k == x->start[to + 1])
+			return 0;
+		if (i == x->start[from + 1])
+			return dmsc_fail(err, -EINVAL,
+					 "%s:%u: irecv: of stage %u, expected an isend of stage %u for it",
+					 w->file, w->items[k].line, to, from);
+		if (k == x->start[to + 1] || w->items[k].bytes != w->items[i].bytes)
+			return dmsc_fail(err, -EINVAL,
+					 "%s:%u: isend: of stage %u, expected an irecv of the same size at stage %u",
+					 w->file, w->items[i].line, from, to);
 	}
+}
+
+static int check_pipeline(const struct fold *x, struct dmsc_error *err)
+{
+	const struct workload *w = x->w;
+	uint32_t p, i;
+	int ret = 0;
+
 	for (i = 0; i < w->nr_items; i++) {
 		const struct workload_item *s = &w->items[i];
 
-		if ((s->kind == COMM_SEND || s->kind == COMM_RECV) &&
-		    s->stage == (s->to_next ? w->pipeline - 1 : 0))
-			return dmsc_fail(err, -EINVAL, "%s:%u: additional: stage %u has no such neighbour",
-					 w->file, s->line, s->stage);
+		if (is_pipeline(s) && s->stage == (s->to_next ? w->pipeline - 1 : 0))
+			return dmsc_fail(err, -EINVAL,
+					 "%s:%u: additional: stage %u of %u, expected a stage that has such a neighbour",
+					 w->file, s->line, s->stage, w->pipeline);
 	}
-	return 0;
+	for (p = 0; p + 1 < w->pipeline && !ret; p++) {
+		ret = check_boundary(x, p, p + 1, err);
+		if (!ret)
+			ret = check_boundary(x, p + 1, p, err);
+	}
+	/* Where stages were left out, others have become neighbours. */
+	for (p = 0; p + 1 < x->grid.pipeline && !ret; p++) {
+		ret = check_boundary(x, x->stage[p], x->stage[p + 1], err);
+		if (!ret)
+			ret = check_boundary(x, x->stage[p + 1], x->stage[p], err);
+	}
+	return ret;
+}
+
+static void note_fold(struct fold *x)
+{
+	const struct workload *w = x->w;
+
+	if (x->grid.pipeline != w->pipeline)
+		builder_note(&x->b,
+			     "pipeline of %u stages is folded to %u: stages %u to %u are left out",
+			     w->pipeline, x->grid.pipeline,
+			     x->grid.pipeline > 1 ? x->grid.pipeline - 1 : 1,
+			     x->grid.pipeline > 1 ? w->pipeline - 2 : w->pipeline - 1);
+	if (x->grid.data != w->data && x->grid.data > 1)
+		builder_note(&x->b,
+			     "data parallel groups of %u ranks are folded to %u; payload of a rank is that of the file",
+			     w->data, x->grid.data);
+	else if (x->grid.data != w->data)
+		builder_note(&x->b,
+			     "data parallel groups of %u ranks are folded to 1: their traffic is left out",
+			     w->data);
+	if (x->expert != w->expert)
+		builder_note(&x->b,
+			     "expert groups of %u ranks are folded to %u; payload of a rank is that of the file",
+			     w->expert, x->expert);
 }
 
 static void add_notes(struct fold *x, uint64_t params)
 {
+	const struct plan_totals *n = &x->b.plan->totals;
 	const struct workload *w = x->w;
+	const char *name = strrchr(w->file, '/') ? strrchr(w->file, '/') + 1 : w->file;
+	char text[sizeof(w->file)];
+	uint32_t i;
 
-	builder_note(&x->b, "traffic of %s; up to %d collectives are one exchange, their bytes together",
-		     strrchr(w->file, '/') ? strrchr(w->file, '/') + 1 : w->file, FUSE_ROWS);
-	if (x->grid.data != w->data)
-		builder_note(&x->b, "data parallel groups of %u ranks are folded to %u; payload of a rank is that of the file",
-			     w->data, x->grid.data);
-	if (params)
-		builder_note(&x->b, "compute times are estimates: %.3g parameters a rank, %d tokens a micro-batch",
-			     (double)params, TOKENS);
+	/* JSON wants UTF-8, which a file's name need not be. */
+	for (i = 0; name[i]; i++)
+		text[i] = name[i] > ' ' && name[i] <= '~' ? name[i] : '?';
+	text[i] = '\0';
+	builder_note(&x->b,
+		     "traffic of %s; rows are carried out one after the other, up to %d collectives as one exchange with the bytes of all",
+		     text, FUSE_ROWS);
+	note_fold(x);
+	if (x->measured)
+		builder_note(&x->b, "compute times are those of the file");
+	else if (params)
+		builder_note(&x->b,
+			     "compute times are estimates: %.3g parameters a rank, %d tokens a micro-batch, %.3g operations a second",
+			     (double)params, TOKENS, x->job->gpu_flops);
 	else
-		builder_note(&x->b, "compute times are not known from the file: %d us before each exchange",
+		builder_note(&x->b,
+			     "compute times are not known from the file: %d us before each exchange",
 			     UNKNOWN_NS / 1000);
-	if (x->b.plan->totals.dp_all_reduce && !x->b.plan->totals.dp_reduce_scatter &&
-	    x->b.plan->totals.dp_all_gather)
-		builder_note(&x->b, "gradients stand in the file as all-reduce although parameters are gathered (ZeRO); taken as they stand");
+	if (w->iterations > 1)
+		builder_note(&x->b, "the file holds %u iterations: this is the first",
+			     w->iterations);
+	if (n->dp_all_reduce > n->dp_reduce_scatter && n->dp_all_gather)
+		builder_note(&x->b,
+			     "gradients stand in the file as all-reduce although parameters are gathered (ZeRO); taken as they stand");
 	if (w->pipeline > 1)
-		builder_note(&x->b, "each stage's tensor traffic is taken from its rows as they stand, also where a file repeats all layers on every stage");
+		builder_note(&x->b,
+			     "each stage's tensor traffic is taken from its rows as they stand, also where a file repeats all layers on every stage");
 }
 
-static void all_ranks(struct fold *x, const uint32_t *start)
+static void all_ranks(struct fold *x)
 {
 	struct plan_totals ignored;
-	uint64_t params;
+	double ns;
 
 	for (x->p = 0; x->p < x->grid.pipeline; x->p++) {
+		uint32_t stage = x->stage[x->p];
+
 		memset(&ignored, 0, sizeof(ignored));
-		params = count_totals(x->w, start[x->p], start[x->p + 1], &ignored);
-		x->forward_ns = 2.0 * params * TOKENS / x->job->gpu_flops * 1e9;
+		ns = 2.0 * count_totals(x, stage, &ignored) * TOKENS / x->job->gpu_flops * 1e9;
+		x->forward_ns = ns < MAX_NS ? ns : MAX_NS;
 		x->backward_ns = 2 * x->forward_ns;
 		for (x->d = 0; x->d < x->grid.data; x->d++)
 			for (x->t = 0; x->t < x->grid.tensor && !x->b.failed; x->t++)
-				rank_steps(x, start[x->p], start[x->p + 1]);
+				rank_steps(x, x->start[stage], x->start[stage + 1]);
 	}
 }
 
-static int build(struct fold *x, const struct topology *topo, struct plan *plan, struct dmsc_error *err)
+static int prepare(struct fold *x, const struct topology *topo, struct dmsc_error *err)
 {
-	uint32_t *start = calloc(x->w->pipeline + 1, sizeof(*start)), i;
-	struct bulk *bulk = NULL;
-	uint64_t params = 0;
-	char source[300];
+	const struct workload *w = x->w;
+	uint32_t i;
 	int ret;
 
-	snprintf(source, sizeof(source), "%s:1", x->w->file);
-	ret = start ? 0 : dmsc_fail(err, -ENOMEM, "out of memory for the plan");
-	for (i = 0; !ret && i < x->w->nr_items; i++)
-		start[x->w->items[i].stage + 1] = i + 1;
-	for (i = 1; !ret && i <= x->w->pipeline; i++) {
-		if (start[i] < start[i - 1])
-			start[i] = start[i - 1];
-		params += count_totals(x->w, start[i - 1], start[i], &plan->totals);
+	x->start = calloc(w->pipeline + 1, sizeof(*x->start));
+	x->stage = calloc(w->pipeline + 1, sizeof(*x->stage));
+	if (!x->start || !x->stage)
+		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+	for (i = 0; i < w->nr_items; i++) {
+		x->start[w->items[i].stage + 1] = i + 1;
+		x->measured |= w->items[i].kind == COMM_COMPUTE;
 	}
+	for (i = 1; i <= w->pipeline; i++) {
+		if (x->start[i] < x->start[i - 1])
+			x->start[i] = x->start[i - 1];
+	}
+	ret = fold_grid(x, topo, err);
 	if (!ret)
-		ret = check_pipeline(x->w, start, err);
-	if (!ret)
-		ret = fold_grid(x, topo, err);
+		ret = check_pipeline(x, err);
+	if (ret)
+		return ret;
+	x->tp = calloc(x->grid.tensor + 3 * (size_t)x->grid.data + 1, sizeof(*x->tp));
+	if (!x->tp)
+		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+	x->dp = x->tp + x->grid.tensor;
+	x->ep = x->dp + x->grid.data;
+	x->edp = x->ep + x->grid.data;
+	return 0;
+}
+
+static int build(struct fold *x, const char *source, const struct topology *topo,
+		 struct dmsc_error *err)
+{
+	struct plan *plan = x->b.plan;
+	struct bulk *bulk = NULL;
+	uint64_t params = 0;
+	uint32_t p;
+	int ret;
+
+	ret = prepare(x, topo, err);
 	if (!ret)
 		ret = place_hosts(plan, topo, err);
 	if (!ret)
 		ret = place_ranks(&x->b, source, &x->grid, x->job->first_sid, err);
 	if (!ret)
 		ret = bulk_place(&x->b, x->job, &bulk, err);
-	x->tp = calloc(x->grid.tensor + x->grid.data + 1, sizeof(*x->tp));
-	if (!ret && !x->tp)
-		ret = dmsc_fail(err, -ENOMEM, "out of memory for the plan");
-	if (!ret) {
-		x->dp = x->tp + x->grid.tensor;
-		all_ranks(x, start);
+	if (!ret && !x->b.failed)
+		ret = plan_sids(plan, x->job, err);
+	if (!ret && !x->b.failed) {
+		for (p = 0; p < x->grid.pipeline; p++)
+			params += count_totals(x, x->stage[p], &plan->totals);
+		all_ranks(x);
 		bulk_flows(&x->b, x->job, bulk);
-		add_notes(x, params);
+		add_notes(x, params / x->grid.pipeline);
 	}
 	bulk_free(bulk);
 	free(x->tp);
-	free(start);
+	free(x->start);
+	free(x->stage);
 	return ret;
 }
 
@@ -344,16 +511,18 @@ int plan_workload(const struct workload *w, const struct job *job, const struct 
 {
 	struct plan plan = { .source = "aicb" };
 	struct fold x = { .w = w, .job = job };
+	char source[300];
 	int ret, fin;
 
+	snprintf(source, sizeof(source), "%s:1", w->file);
 	strcpy(plan.job, job->name);
 	builder_init(&x.b, &plan);
-	ret = build(&x, topo, &plan, err);
-	fin = builder_finish(&x.b, ret ? NULL : err);
+	ret = build(&x, source, topo, err);
+	fin = builder_finish(&x.b, job, source, ret ? NULL : err);
 	if (!ret)
 		ret = fin;
 	if (!ret)
-		ret = plan_derive(&plan, err);
+		ret = plan_derive(&plan, source, err);
 	if (ret)
 		plan_free(&plan);
 	else

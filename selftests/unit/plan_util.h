@@ -17,8 +17,8 @@
 #include "lib/spec.h"
 #include "planner/planner.h"
 
-#define EXAMPLE_JOB	"examples/gpt13b.yaml"
-#define EXAMPLE_TOPO	"examples/cluster4.yaml"
+#define EXAMPLE_JOB  "examples/gpt13b.yaml"
+#define EXAMPLE_TOPO "examples/cluster4.yaml"
 
 static inline struct plan make_plan(const char *job, const char *topo, const char *workload)
 {

@@ -162,6 +162,36 @@ static void check_round_trip(const struct plan *p)
 	free(b);
 }
 
+/*
+ * What crosses the wire is the totals times the factors of the exchanges, to
+ * the byte: a ring's edges together carry 2(n-1) times an all-reduce's payload,
+ * n-1 times that of the others, and so do all messages of an all-to-all.
+ */
+static void check_wire(const struct plan *p, const struct job_parallel *par)
+{
+	const struct plan_totals *n = &p->totals;
+	uint64_t wire[DMSC_NR_CLASSES] = { 0 }, data;
+	uint32_t i;
+
+	for (i = 0; i < p->nr_flows; i++)
+		wire[p->flows[i].class] += p->flows[i].bulk ? 0 : p->flows[i].bytes;
+	assert_true(wire[DMSC_CLASS_TENSOR] ==
+		    par->data * (par->tensor - 1) *
+			    (2 * (n->tp_all_reduce_forward + n->tp_all_reduce_backward) +
+			     n->tp_all_gather + n->tp_reduce_scatter));
+	assert_true(wire[DMSC_CLASS_PIPELINE] == (par->pipeline - 1) * par->data * par->tensor *
+							 (n->pp_send_forward + n->pp_send_backward));
+	assert_true(wire[DMSC_CLASS_EXPERT] ==
+		    par->tensor * (par->data / par->expert) * (par->expert - 1) * n->ep_all_to_all);
+	/* Experts have fewer replicas than the rest, so this is exact without them only. */
+	data = par->tensor * (2 * n->dp_all_reduce + n->dp_reduce_scatter + n->dp_all_gather);
+	if (par->expert == 1)
+		assert_true(wire[DMSC_CLASS_DATA] == (par->data - 1) * data);
+	else
+		assert_true(wire[DMSC_CLASS_DATA] <= (par->data - 1) * data);
+	assert_int_equal(wire[DMSC_CLASS_DATA] > 0, data > 0);
+}
+
 static void check_all(struct plan *p)
 {
 	run_plan(p);
@@ -197,10 +227,24 @@ static void test_reference(void **state)
 	plan_free(&p);
 }
 
+static void training_load(const struct plan *p, double *load)
+{
+	uint32_t i, k;
+
+	memset(load, 0, 2 * p->topo.nr_links * sizeof(*load));
+	for (i = 0; i < p->nr_flows; i++) {
+		const struct plan_path *path = &p->paths[p->flows[i].path];
+
+		for (k = 0;
+		     !p->flows[i].bulk && p->flows[i].path != MODEL_NONE && k < path->nr_edges; k++)
+			load[path->edges[k]] += p->flows[i].bytes * path->share[k];
+	}
+}
+
 static void test_gpt13b(void **state)
 {
 	struct plan p = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL);
-	double worst = 0, least = 1e30;
+	double *load = calloc(2 * p.topo.nr_links, sizeof(*load)), worst = 0, least = 1e30;
 	uint32_t i;
 
 	(void)state;
@@ -210,23 +254,63 @@ static void test_gpt13b(void **state)
 	/* a boundary carries 2bsh / t a micro-batch */
 	assert_true(p.totals.pp_send_forward == 8 * 2ULL * 2048 * 5120 / 8);
 	check_all(&p);
-	/* the rails of a host share what leaves it evenly */
-	for (i = 0; i < p.topo.nr_links; i++) {
-		if (p.topo.nodes[p.topo.links[i].a].gpus == 0)
+	/* the rails of the hosts share the job's traffic evenly, both ways, whatever bulk does */
+	training_load(&p, load);
+	for (i = 0; i < 2 * p.topo.nr_links; i++) {
+		if (p.topo.nodes[p.topo.links[i / 2].a].gpus == 0)
 			continue;
-		if (p.edge_load[2 * i] > worst)
-			worst = p.edge_load[2 * i];
-		if (p.edge_load[2 * i] < least)
-			least = p.edge_load[2 * i];
+		worst = load[i] > worst ? load[i] : worst;
+		least = load[i] < least ? load[i] : least;
 	}
-	assert_true(worst < 1.15 * least);
+	assert_true(worst < 1.1 * least);
+	free(load);
 	plan_free(&p);
+}
+
+/* A host with an idle rail sends its bulk over that one. */
+static void test_bulk_apart(void **state)
+{
+	struct dmsc_error err;
+	struct topology t;
+	struct job j;
+	struct plan p;
+	uint32_t i, k, rail = 0, bulk = 0;
+
+	(void)state;
+	assert_int_equal(topology_read(EXAMPLE_TOPO, &t, &err), 0);
+	assert_int_equal(job_read(EXAMPLE_JOB, &j, &err), 0);
+	/* one ring over all ranks, so one flow leaves each host */
+	j.par.tensor = 1;
+	j.par.pipeline = 1;
+	j.par.data = 32;
+	if (plan_job(&j, &t, &p, &err))
+		fail_msg("%s", err.text);
+	for (i = 0; i < p.nr_flows; i++) {
+		const struct plan_flow *f = &p.flows[i];
+
+		if (f->path == MODEL_NONE || f->bulk)
+			continue;
+		rail++;
+		for (k = 0; k < p.nr_flows; k++) {
+			const struct plan_flow *g = &p.flows[k];
+
+			if (!g->bulk || p.instances[g->src].host != p.instances[f->src].host)
+				continue;
+			assert_true(p.paths[g->path].link != p.paths[f->path].link);
+			bulk++;
+		}
+	}
+	assert_int_equal(rail, 4);
+	assert_int_equal(bulk, 4);
+	plan_free(&p);
+	topology_free(&t);
+	job_free(&j);
 }
 
 static void test_moe(void **state)
 {
 	struct plan p = make_plan("examples/moe.yaml", EXAMPLE_TOPO, NULL);
-	uint64_t expert = 0;
+	uint64_t expert = 0, params;
 	uint32_t i;
 
 	(void)state;
@@ -236,8 +320,62 @@ static void test_moe(void **state)
 		expert += p.flows[i].class == DMSC_CLASS_EXPERT ? p.flows[i].bytes : 0;
 	/* of each, 7/8 go to others; 32 ranks */
 	assert_true(expert == 32 * p.totals.ep_all_to_all / 8 * 7);
+	/* An expert has one copy, so its gradients stay; what attention and router have: */
+	params = 32 * (4ULL * 4096 * 4096 / 4 + 3 * 4096 / 4 + 6 * 4096 + 8 * 4096) +
+		 32256ULL * 4096 / 4 + 4096 * 4096 + 2 * 4096;
+	assert_true(p.totals.dp_reduce_scatter == 4 * params);
+	assert_true(p.totals.dp_all_gather == 2 * params);
 	check_all(&p);
 	plan_free(&p);
+}
+
+static struct plan_totals totals_of(const struct job *j, const struct topology *t)
+{
+	struct plan_totals totals;
+	struct dmsc_error err;
+	struct plan p;
+
+	if (plan_job(j, t, &p, &err))
+		fail_msg("%s", err.text);
+	check_all(&p);
+	check_wire(&p, &j->par);
+	totals = p.totals;
+	plan_free(&p);
+	return totals;
+}
+
+/* The variants' formulae (doc/decomposition.md), each against numbers. */
+static void test_variants(void **state)
+{
+	const uint64_t s = 2ULL * 2048 * 5120, params = 1605739520;
+	struct plan_totals n;
+	struct dmsc_error err;
+	struct topology t;
+	struct job j;
+
+	(void)state;
+	assert_int_equal(topology_read("examples/cluster16.yaml", &t, &err), 0);
+	assert_int_equal(job_read("examples/gpt13b-tp8-dp16.yaml", &j, &err), 0);
+	j.par.recompute = true;
+	n = totals_of(&j, &t);
+	assert_true(n.tp_all_reduce_forward == 81 * s);
+	assert_true(n.tp_all_reduce_backward == 161 * s);
+	j.par.sequence_parallel = true;
+	n = totals_of(&j, &t);
+	assert_true(n.tp_all_gather == 8 * 40 * s && n.tp_reduce_scatter == 6 * 40 * s);
+	j.par.recompute = false;
+	n = totals_of(&j, &t);
+	assert_true(n.tp_all_gather == 6 * 40 * s && n.tp_reduce_scatter == 4 * 40 * s);
+	assert_true(n.tp_all_reduce_forward == s && n.tp_all_reduce_backward == s);
+	j.par.zero = 0;
+	n = totals_of(&j, &t);
+	assert_true(n.dp_all_reduce == 4 * params && !n.dp_reduce_scatter && !n.dp_all_gather);
+	j.par.zero = 3;
+	j.par.micro_batches = 2;
+	n = totals_of(&j, &t);
+	assert_true(n.dp_reduce_scatter == 4 * params && n.dp_all_gather == 2 * 2 * 2 * params);
+	topology_free(&t);
+	job_free(&j);
 }
 
 static void test_deterministic(void **state)
@@ -283,6 +421,7 @@ static void test_grid(void **state)
 					if (plan_job(&j, &t, &p, &err))
 						fail_msg("%s", err.text);
 					check_all(&p);
+					check_wire(&p, &j.par);
 					plan_free(&p);
 					n++;
 				}
@@ -303,13 +442,16 @@ static void refused(struct job *j, const struct topology *t, const char *why)
 
 static void test_refusals(void **state)
 {
+	struct job_sid sid = { .sid = 65537, .line = 77 };
+	struct topology t, big;
 	struct dmsc_error err;
-	struct topology t;
 	struct job j;
 
 	(void)state;
 	assert_int_equal(topology_read(EXAMPLE_TOPO, &t, &err), 0);
+	assert_int_equal(topology_read("examples/cluster16.yaml", &big, &err), 0);
 	assert_int_equal(job_read(EXAMPLE_JOB, &j, &err), 0);
+	j.sids = &sid;
 	j.par.data = 16;
 	refused(&j, &t, "gpt13b.yaml:13: parallel: tensor 8 x pipeline 2 x data 16 needs 256 GPUs");
 	j.par.data = 2;
@@ -317,20 +459,85 @@ static void test_refusals(void **state)
 	refused(&j, &t, "a tensor group stays inside one host");
 	j.par.tensor = 8;
 	strcpy(j.bulk[0].to, "nowhere");
-	refused(&j, &t, "bulk.to: topology cluster4 has no host 'nowhere'");
+	refused(&j, &t, "gpt13b.yaml:22: bulk.to: 'nowhere', expected a host of topology cluster4");
 	strcpy(j.bulk[0].to, "store0");
 	/* sums that 64 bits do not hold */
 	j.model.layers = 100000;
 	j.model.hidden = 1 << 20;
 	j.model.ffn = 1 << 22;
 	j.par.micro_batches = 4096;
-	refused(&j, &t, "gpt13b.yaml: model: ");
+	refused(&j, &t, "gpt13b.yaml:5: model: ");
 	j.model.hidden = 5120;
 	j.model.ffn = 20480;
 	j.model.layers = 40;
+	j.model.hidden = 8;
+	j.model.ffn = 1 << 22;
+	j.model.layers = 4000;
+	j.model.sequence = 1 << 24;
+	j.gpu_flops = 1e9;
+	refused(&j, &t, "gpt13b.yaml:20: gpu_flops: 1e+09, expected more");
+	j.gpu_flops = 150e12;
+	j.model.hidden = 5120;
+	j.model.ffn = 20480;
+	j.model.layers = 40;
+	j.model.sequence = 2048;
+	j.par.micro_batches = 8;
+	/* names that do not fit are not cut */
+	memset(j.name, 'x', MODEL_NAME_LEN - 1);
+	refused(&j, &t, "gpt13b.yaml:4: name: 'xxxxx");
+	strcpy(j.name, "gpt13b");
+	strcpy(j.bulk[0].from, "store0");
+	refused(&j, &t, "gpt13b.yaml:22: bulk.to: 'store0', expected a host other than");
+	strcpy(j.bulk[0].from, "*");
+	j.first_sid = UINT32_MAX - 40;
+	refused(&j, &t, "gpt13b.yaml:4: first_sid: 4294967255, expected at most 4294967254 for 42");
+	j.first_sid = 65536;
+	j.nr_sids = 1;
+	strcpy(sid.instance, "gpt13b.pp9.dp0.tp0");
+	refused(&j, &t, "gpt13b.yaml:77: sids.instance: 'gpt13b.pp9.dp0.tp0', expected an instance");
+	strcpy(sid.instance, "gpt13b.pp0.dp0.tp0");
+	refused(&j, &t,
+		"gpt13b.yaml:77: sids.sid: 65537 of gpt13b.pp0.dp0.tp0 is handed out to gpt13b.pp0.dp0.tp1");
+	j.nr_sids = 0;
+	/* more steps than anybody could carry out */
+	j.par.micro_batches = 4096;
+	j.par.data = 8;
+	j.model.sequence = 1;
+	j.model.layers = 40;
+	refused(&j, &big, "gpt13b.yaml:13: parallel: more than 4194304 steps");
+	j.par.micro_batches = 8;
+	j.par.data = 2;
+	j.model.sequence = 2048;
 	/* a fabric in two pieces */
 	t.nr_links = 4;
 	refused(&j, &t, "no path from");
+	topology_free(&t);
+	topology_free(&big);
+	j.sids = NULL;
+	job_free(&j);
+}
+
+static void test_sids(void **state)
+{
+	struct job_sid sids[] = { { "gpt13b.loading.store0.tx", 7, 1 },
+				  { "gpt13b.pp0.dp0.tp0", 9, 2 } };
+	struct dmsc_error err;
+	struct topology t;
+	struct plan p;
+	struct job j;
+
+	(void)state;
+	assert_int_equal(topology_read(EXAMPLE_TOPO, &t, &err), 0);
+	assert_int_equal(job_read(EXAMPLE_JOB, &j, &err), 0);
+	j.sids = sids;
+	j.nr_sids = 2;
+	if (plan_job(&j, &t, &p, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(p.instances[0].sid, 9);
+	assert_int_equal(p.instances[1].sid, 65537);
+	check_instances(&p);
+	j.sids = NULL;
+	plan_free(&p);
 	topology_free(&t);
 	job_free(&j);
 }
@@ -344,20 +551,29 @@ struct aicb_case {
 static const struct aicb_case aicb[] = {
 	/* all-reduces: 81 x 2bsh, and three of 4bs bytes for the vocabulary-parallel loss */
 	{ "G13B-M1-C01_GPT13B_megatron_tp8_pp1_mbs1.csv",
-	  { .tp_all_reduce_forward = 1698693120 + 3 * 8192, .tp_all_reduce_backward = 1698693120,
-	    .dp_reduce_scatter = 6422958080, .dp_all_gather = 3211479040, .dp_all_reduce = 4 } },
+	  { .tp_all_reduce_forward = 1698693120 + 3 * 8192,
+	    .tp_all_reduce_backward = 1698693120,
+	    .dp_reduce_scatter = 6422958080,
+	    .dp_all_gather = 3211479040,
+	    .dp_all_reduce = 4 } },
 	{ "G13B-M1-C02_GPT13B_megatron_tp8_pp1_mbs1_sp.csv",
-	  { .tp_all_reduce_forward = 20971520 + 3 * 8192, .tp_all_reduce_backward = 20971520,
-	    .tp_all_gather = 240 * 20971520ULL, .tp_reduce_scatter = 160 * 20971520ULL,
-	    .dp_reduce_scatter = 6422958080, .dp_all_gather = 3211479040, .dp_all_reduce = 4 } },
+	  { .tp_all_reduce_forward = 20971520 + 3 * 8192,
+	    .tp_all_reduce_backward = 20971520,
+	    .tp_all_gather = 240 * 20971520ULL,
+	    .tp_reduce_scatter = 160 * 20971520ULL,
+	    .dp_reduce_scatter = 6422958080,
+	    .dp_all_gather = 3211479040,
+	    .dp_all_reduce = 4 } },
 	{ "L13B-D1-C03_Llama13B_zero2_mbs1.csv",
 	  { .dp_all_gather = 26031729152, .dp_all_reduce = 26031728641 } },
 	{ "L7B-D1-C02_Llama7B_zero3_mbs1.csv",
 	  { .dp_all_gather = 26954194944, .dp_reduce_scatter = 13476831232, .dp_all_reduce = 9 } },
-	/* 8 micro-batches of 2bsh over each of 7 boundaries, each way */
+	/* 8 micro-batches of 2bsh over a boundary, each way */
 	{ "L65B-M1-C05_Llama65B_megatron_tp2_pp8_mbs1.csv",
-	  { .tp_all_reduce_forward = 345744867328, .tp_all_reduce_backward = 345744867328,
-	    .pp_send_forward = 56 * 33554432ULL, .pp_send_backward = 56 * 33554432ULL } },
+	  { .tp_all_reduce_forward = 345744867328,
+	    .tp_all_reduce_backward = 345744867328,
+	    .pp_send_forward = 8 * 33554432ULL,
+	    .pp_send_backward = 8 * 33554432ULL } },
 };
 
 static void test_aicb(void **state)
@@ -383,7 +599,8 @@ int main(void)
 		cmocka_unit_test(test_reference), cmocka_unit_test(test_gpt13b),
 		cmocka_unit_test(test_moe),	  cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_grid),	  cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_aicb),
+		cmocka_unit_test(test_aicb),	  cmocka_unit_test(test_variants),
+		cmocka_unit_test(test_sids),	  cmocka_unit_test(test_bulk_apart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

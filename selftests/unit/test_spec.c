@@ -7,56 +7,83 @@
 #include "selftests/unit/plan_util.h"
 
 struct change {
-	const char *from, *to;		/* in a good file; from NULL: the whole file */
-	const char *says;		/* after the file's name */
+	const char *from, *to; /* in a good file; from NULL: the whole file */
+	const char *says;      /* after the file's name */
 };
 
 static const struct change jobs[] = {
-	{ "layers: 40", "layers: 0", ":5: model.layers: 0, expected 1 to 100000" },
-	{ "layers: 40", "layers: -1", ":5: model.layers: '-1', expected a whole number" },
-	{ "layers: 40", "layers: many", ":5: model.layers: 'many', expected a whole number" },
-	{ "layers: 40", "layers: 1000000000", ":5: model.layers: 1000000000, expected" },
-	{ "layers: 40", "layers: 99999999999999999999999", ":5: model.layers:" },
-	{ "layers: 40", "layers: [40]", ":5: model.layers: a sequence, expected" },
-	{ "layers: 40", "layers: 40\n  layers: 41", ":6: model.layers: given twice" },
-	{ "layers: 40", "layer: 40", ":5: model.layer: unknown key" },
-	{ "layers: 40\n", "hidden: 5120\n", ":6: model.hidden: given twice" },
-	{ "  layers: 40\n", "", ":5: model.layers: missing" },
-	{ "tensor: 8", "tensor: 0", ":13: parallel.tensor: 0, expected 1 to" },
-	{ "tensor: 8", "tensor: 7", "parallel.tensor: 7 does not divide model.hidden (5120)" },
-	{ "pipeline: 2", "pipeline: 3", "parallel.pipeline: 3 does not divide model.layers (40)" },
-	{ "data: 2", "data: 10000000", ":15: parallel.data: 10000000, expected 1 to 65536" },
-	{ "data: 2", "data: 65536", "ranks, expected at most 65536" },
-	{ "zero: 1", "zero: 4", ":16: parallel.zero: 4, expected 0 to 3" },
-	{ "zero: 1", "zero: 3", "parallel.zero: 3 with pipeline 2" },
-	{ "zero: 1", "expert: 2", "parallel.expert: 2, but model.moe is missing" },
+	{ "layers: 40", "layers: 0", ":6: model.layers: 0, expected 1 to 100000" },
+	{ "layers: 40", "layers: -1", ":6: model.layers: '-1', expected a whole number" },
+	{ "layers: 40", "layers: many", ":6: model.layers: 'many', expected a whole number" },
+	{ "layers: 40", "layers: 1000000000", ":6: model.layers: 1000000000, expected" },
+	{ "layers: 40", "layers: 99999999999999999999999", ":6: model.layers:" },
+	{ "layers: 40", "layers: [40]", ":6: model.layers: a sequence, expected" },
+	{ "layers: 40", "layers: 40\n  layers: 41", ":7: model.layers: given twice, expected once" },
+	{ "layers: 40", "layer: 40",
+	  ":6: model.layer: unknown key, expected one of layers, hidden," },
+	{ "layers: 40\n", "hidden: 5120\n", ":7: model.hidden: given twice, expected once" },
+	{ "  layers: 40\n", "", ":6: model.layers: missing, expected it here" },
+	{ "tensor: 8", "tensor: 0", ":14: parallel.tensor: 0, expected 1 to" },
+	{ "tensor: 8", "tensor: 7",
+	  ":14: parallel.tensor: 7, expected a divisor of model.hidden (5120)" },
+	{ "pipeline: 2", "pipeline: 3",
+	  ":15: parallel.pipeline: 3, expected a divisor of model.layers (40)" },
+	{ "data: 2", "data: 10000000", ":16: parallel.data: 10000000, expected 1 to 65536" },
+	{ "data: 2", "data: 65536",
+	  ":14: parallel: tensor x pipeline x data is 1048576 ranks, expected at most 65536" },
+	{ "zero: 1", "zero: 4", ":17: parallel.zero: 4, expected 0 to 3" },
+	{ "zero: 1", "zero: 3", ":17: parallel.zero: 3 with pipeline 2, expected pipeline 1" },
+	{ "zero: 1", "expert: 2", ":17: parallel.expert: 2, expected 1 (model.moe is missing)" },
 	{ "micro_batch: 1", "micro_batch: 65536\n  sequence: true",
-	  "parallel.micro_batch: activations of more than" },
-	{ "4GiB", "1PB", "bulk[0].bytes: 1PB, expected 1 to" },
-	{ "4GiB", "0", "bulk[0].bytes: 0, expected 1 to" },
+	  ":18: parallel.micro_batch: activations of 2 x micro_batch x sequence x hidden, expected at most" },
+	{ "4GiB", "1PB", ":22: bulk[0].bytes: 1PB, expected 1 to" },
+	{ "4GiB", "0", ":22: bulk[0].bytes: 0, expected 1 to" },
 	{ "4GiB", "4 apples", "bulk[0].bytes: '4 apples', expected a size" },
-	{ "name: loading", "name: checkpoint", "bulk[1].name: 'checkpoint' is given twice" },
-	{ "gpu_flops: 150T", "gpu_flops: fast", "gpu_flops: 'fast', expected a number" },
-	{ "gpu_flops: 150T", "gpu_flops: 0", "gpu_flops: 0, expected" },
-	{ "name: gpt13b\n", "name: \"../etc\"\n", ":3: name: '../etc', expected a name" },
+	{ "name: loading", "name: checkpoint",
+	  ":23: bulk[1].name: 'checkpoint' is given twice, expected once" },
+	{ "gpu_flops: 150T", "gpu_flops: fast", ":20: gpu_flops: 'fast', expected a number" },
+	{ "gpu_flops: 150T", "gpu_flops: 0", ":20: gpu_flops: 0, expected" },
+	{ "name: gpt13b\n", "name: \"../etc\"\n", ":4: name: '../etc', expected a name" },
 	{ "model:", "model", "YAML:" },
-	{ "name: gpt13b\n", "name: gpt13b\nname: x\n", ":4: name: given twice" },
-	{ "name: gpt13b\n", "name: gpt13b\nfirst_sid: 0\n", ":4: first_sid: 0, expected 1 to" },
+	{ "name: gpt13b\n", "name: gpt13b\nname: x\n", ":5: name: given twice, expected once" },
+	{ "name: gpt13b\n", "name: gpt13b\nfirst_sid: 0\n", ":5: first_sid: 0, expected 1 to" },
+	{ "name: gpt13b\n", "name: ..\n", ":4: name: '..', expected a name" },
+	{ "name: gpt13b\n", "name: a..b\n", ":4: name: 'a..b', expected a name" },
+	{ "name: gpt13b\n", "name: -rf\n", ":4: name: '-rf', expected a name" },
+	{ "name: gpt13b\n", "name: \"*\"\n", ":4: name: '*', expected a name" },
+	{ "name: gpt13b\n", "name: \"a\\0b\"\n", ":4: name: holds a zero byte" },
+	{ "layers: 40", "\"layers\\0\": 40", ":6: model.layers: unknown key" },
+	{ "layers: 40", "\"lay\\ners\": 40", ":6: model.lay?ers: unknown key" },
+	{ "heads: 40", "heads: 41", ":9: model.heads: 41, expected a divisor of model.hidden" },
+	{ "heads: 40", "heads: 20",
+	  ":14: parallel.tensor: 8, expected a divisor of model.heads (20)" },
+	{ "from: store0", "from: \"*0\"", ":23: bulk[1].from: '*0', expected a host's name or" },
+	{ "from: store0, to: \"*\"", "from: store0, to: store0",
+	  ":23: bulk[1].to: 'store0', expected another host than from" },
+	{ "gpu_flops: 150T", "sids: [{instance: a, sid: 7}, {instance: b, sid: 7}]",
+	  ":20: sids.sid: 7 is also on line 20, expected a SID of its own" },
+	{ "gpu_flops: 150T", "sids:\n  - {instance: a, sid: 7}\n  - {instance: a, sid: 8}\n",
+	  ":22: sids.instance: 'a' is also on line 21, expected once" },
+	{ "gpu_flops: 150T", "sids: [{instance: a, sid: 0}]", ":20: sids[0].sid: 0, expected 1 to" },
+	{ NULL, "name: x\n---\nname: y\n", ":3: file: a second document, expected one" },
+	{ NULL, "name: \xc3\x28\n", ":1: YAML:" },
+	{ NULL, "name: x\nmodel: {layers: 1\n", "YAML:" },
 	{ NULL, "", "empty, expected a mapping" },
 	{ NULL, "- a\n- b\n", ":1: file: a sequence, expected a mapping" },
 	{ NULL, "\x01\x02\xff", "YAML:" },
 	{ NULL, "a: *nothing\n", "YAML:" },
-	{ NULL, "? [a, b]\n: c\n", "a key that is no word" },
+	{ NULL, "? [a, b]\n: c\n", ":1: file: a key that is no word" },
 };
 
 static const struct change topologies[] = {
-	{ "gpus: 8", "gpus: 65", ":5: hosts[0].gpus: 65, expected 0 to 64" },
-	{ "name: host1", "name: host0", "hosts[1].name: 'host0' is also on line 5" },
-	{ "10.255.0.2", "10.255.0.1", "hosts[1].address: 10.255.0.1 is also on line 5" },
+	{ "gpus: 8", "gpus: 65", ":6: hosts[0].gpus: 65, expected 0 to 64" },
+	{ "name: host1", "name: host0",
+	  ":7: hosts[1].name: 'host0' is also on line 6, expected once" },
+	{ "10.255.0.2", "10.255.0.1", ":7: address: 10.255.0.1 is also on line 6, expected once" },
 	{ "10.255.0.1", "127.0.0.1", "hosts[0].address: '127.0.0.1', expected a unicast" },
 	{ "10.255.0.1", "10.255.0.256", "hosts[0].address: '10.255.0.256'" },
 	{ "tier: leaf", "tier: core", "switches[0].tier: 'core', expected leaf or spine" },
-	{ "\"host0:rail0\"", "\"host9:rail0\"", "links[0].a: there is no node 'host9'" },
+	{ "\"host0:rail0\"", "\"host9:rail0\"", "links[0].a: 'host9', expected a node of this file" },
 	{ "\"host0:rail0\"", "\"host0\"", "links[0].a: 'host0', expected NODE:INTERFACE" },
 	{ "\"host0:rail0\"", "\"host0:a/b\"", "expected NODE:INTERFACE" },
 	{ "\"host0:rail0\"", "\"host0:seventeenletters1\"", "expected NODE:INTERFACE" },
@@ -64,14 +91,19 @@ static const struct change topologies[] = {
 	{ "\"leaf0:host0\"", "\"host1:x\"", "links[0].b: 'host1' is a host" },
 	{ "10.0.0.0/31", "10.0.0.1/31", "links[0].subnet: '10.0.0.1/31', expected" },
 	{ "10.0.0.0/31", "10.0.0.0/30", "links[0].subnet: '10.0.0.0/30', expected" },
-	{ "10.0.0.2/31", "10.0.0.0/31", "links[1].subnet: also on line" },
-	{ "\"host0:rail1\"", "\"host0:rail0\"", "links[1]: an interface of it is also on line" },
+	{ "10.0.0.2/31", "10.0.0.0/31", ":18: address: 10.0.0.0 is also on line 17, expected once" },
+	{ "\"host0:rail1\"", "\"host0:rail0\"",
+	  ":18: links: interface host0:rail0 is also on line 17, expected once" },
+	{ "10.255.0.1", "10.0.0.1", ":17: address: 10.0.0.1 is also on line 6, expected once" },
+	{ "\"host0:rail0\"", "\"host0:lo\"", "expected NODE:INTERFACE" },
+	{ "\"host0:rail0\"", "\"host0:..\"", "expected NODE:INTERFACE" },
+	{ "\"host0:rail0\"", "\"host0:r\\e0\"", "links[0].a: 'host0:r?0', expected NODE:INTERFACE" },
 	{ "rate: 400Gbit", "rate: 0bit", "links[0].rate: 0bit, expected" },
 	{ "rate: 400Gbit", "rate: 400", "links[0].rate: '400', expected a rate" },
 	{ "rate: 400Gbit", "rate: 400Gbit, mtu: 9000", "links[0].mtu: unknown key" },
 	{ "name: store0, gpus: 0, address: 10.255.1.1}",
 	  "name: store0, gpus: 0, address: 10.255.1.1}\n  - {name: alone, gpus: 1, address: 10.255.9.9}",
-	  "links: none leads to 'alone'" },
+	  ":11: links: none leads to 'alone', expected at least one" },
 	{ NULL, "name: x\nhosts: []\nlinks: []\n", "hosts: none, expected at least one" },
 	{ NULL, "name: x\nhosts: {}\nlinks: []\n", "hosts: no sequence" },
 };
@@ -96,6 +128,18 @@ static const struct change aicb[] = {
 	{ "[rank0 ~ rank15]\n", "", ":2: row:" },
 	{ "rank15", "rank14", "ranks: 15, expected tensor 8 x data 2 x pipeline 1" },
 	{ "rank15", "rank99999999", ":1: ranks:" },
+	{ ",None,None,,None,None,None,1\nCommType.red",
+	  ",None,None,,None,None,None,2\nCommType.red", ":3: count: '2', expected 1" },
+	{ "all_reduce,CommGroup.tp_group", "isend,CommGroup.tp_group", ":3: comm_group:" },
+	{ "all_reduce,CommGroup.tp_group", "isend,CommGroup.pp_group",
+	  ":3: additional: '', expected send_next" },
+	{ "CommType.reduce_scatter",
+	  "CommType.computation,CommGroup.all,1,((1, 2), (3, 4)),forward.X,None,None,,x,None,None,1\nCommType.reduce_scatter",
+	  ":4: _elapsed_time: 'x', expected None or milliseconds" },
+	{ "CommType.reduce_scatter", "CommType.computation,1\nCommType.reduce_scatter", ":4: row:" },
+	{ "reduce_scatter,CommGroup.dp_group,2", "all_to_all,CommGroup.ep_group,3",
+	  ":1: ranks: expert groups of 3, expected" },
+	{ "all_reduce", "all_\033[2J", ":3: comm_type: 'CommType.all_?[2J'" },
 	{ NULL, "", "expected an AICB workload" },
 	{ NULL, "hello\nworld\n", ":1: row:" },
 };
@@ -126,8 +170,9 @@ static int parse(enum kind kind, const char *file, struct dmsc_error *err)
 	struct job j = { 0 };
 	int ret;
 
-	ret = kind == JOB ? job_read(file, &j, err) : kind == TOPOLOGY ? topology_read(file, &t, err) :
-							  workload_read_aicb(file, &w, err);
+	ret = kind == JOB      ? job_read(file, &j, err) :
+	      kind == TOPOLOGY ? topology_read(file, &t, err) :
+				 workload_read_aicb(file, &w, err);
 	job_free(&j);
 	topology_free(&t);
 	workload_free(&w);
@@ -223,7 +268,8 @@ static void mutate(enum kind kind, const char *good, size_t len, int rounds)
 	for (i = 0; i < rounds; i++) {
 		memcpy(text, good, len);
 		for (k = 1 + rnd(4); k; k--)
-			text[rnd(len)] = rnd(2) ? "0123456789:-,[]{} \n#*&"[rnd(22)] : (char)rnd(256);
+			text[rnd(len)] =
+				rnd(2) ? "0123456789:-,[]{} \n#*&"[rnd(22)] : (char)rnd(256);
 		file = temp_file(text, rnd(8) ? len : rnd(len));
 		parse(kind, file, &err);
 		unlink(file);
@@ -284,11 +330,27 @@ struct plan_case {
 
 static const struct plan_case plans[] = {
 	{ "\"version\":1", "\"version\":2", "version: expected" },
-	{ "\"sid\":65537", "\"sid\":65536", "instances.sid: 65536 is given twice" },
+	{ "\"sid\":65537", "\"sid\":65536", "instances[1].sid: 65536 is also that of instances[0]" },
 	{ "\"cgroup\":\"gpt13b/", "\"cgroup\":\"../../", "cgroup: expected a relative path" },
 	{ "\"class\":\"tensor\"", "\"class\":\"turbo\"", "class: expected the name of a class" },
 	{ "\"gpus\":8", "\"gpus\":9999", "nodes[0].gpus: expected" },
 	{ "\"hosts\":[", "\"hosts\":7,\"x\":[", "hosts: expected a list" },
+	{ "\"name\":\"host0\",\"node\":0", "\"name\":\"host0\",\"node\":1",
+	  "hosts[0].node: expected" },
+	{ "\"name\":\"host1\",\"node\":1", "\"name\":\"host0\",\"node\":0",
+	  "hosts[1].node: expected" },
+	{ "\"mic\":65536", "\"mic\":9", "instances[0].mic: expected the id of a mic" },
+	{ "\"gpu\":7", "\"gpu\":8", "instances[7].gpu: expected a GPU of the host" },
+	{ "\"class_mask\":45", "\"class_mask\":44", "instances[0].class_mask: expected" },
+	{ "tp1\",\"host\":0,\"gpu\":1,\"cgroup\":\"gpt13b/gpt13b.pp0.dp0.tp1\"",
+	  "tp1\",\"host\":0,\"gpu\":1,\"cgroup\":\"gpt13b/gpt13b.pp0.dp0.tp0\"",
+	  "instances[1].cgroup: gpt13b/gpt13b.pp0.dp0.tp0 is also that of instances[0]" },
+	{ "\"messages\":64", "\"messages\":63", "flows[0]: expected sends and receives of the same" },
+	{ "[\"send\",0,", "[\"recv\",0,", "flow: expected a flow of this instance" },
+	{ "\"share\":[1.0", "\"share\":[1.5", "paths[0].share: expected a number, 0 to 1" },
+	{ "\"share\":[1.0", "\"share\":[\"1\"", "paths[0].share: expected a number, 0 to 1" },
+	{ "\"edge_load\":[", "\"edge_load\":[-", "edge_load: expected a number, not negative" },
+	{ "\"bulk\":false", "\"bulk\":0", "flows[0].bulk: expected true or false" },
 };
 
 static void test_plans(void **state)

@@ -221,7 +221,6 @@ static void traffic_wait(struct traffic *t, uint64_t bytes, struct order *o)
 
 static void slow_rails(void)
 {
-	no_timers();
 	sh("tc qdisc add dev r0 root tbf rate 200mbit burst 20kb limit 400kb");
 	sh("tc qdisc add dev r1 root tbf rate 50mbit burst 20kb limit 400kb");
 }
@@ -239,6 +238,7 @@ static void generations_under_traffic(void)
 	int i;
 
 	slow_rails();
+	no_timers();
 	program_rail(1);
 	before = env_counter(dp, SID_JOB, DMSC_CLASS_PIPELINE, DMSC_DIR_TX);
 	watch();
@@ -301,6 +301,7 @@ static void reopened_under_traffic(void)
 	char c;
 
 	slow_rails();
+	no_timers();
 	setsockopt(server, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	program_rail(1);
 	cgroup_enter(cgroup_job);

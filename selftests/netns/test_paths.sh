@@ -68,11 +68,19 @@ in_ns host0 ip link set "$rail" down
 check 'link down: the path goes down' until_true is host0 "$rail" 'down link down'
 equal 'the other stays up' "$(state_of host0 "$other")" 'up up'
 check 'who monitors is told' until_true told "$rail" down
+# The far end does not see this link: routing withdraws the way, and whoever runs
+# the fabric takes the path out.
+declare -A far=([rail0]=10.0.0.5 [rail1]=10.0.0.7)
+in_ns host1 ip route replace 10.255.0.1/32 src 10.255.0.2 via "${far[$other]}" dev "$other"
+check 'the other host is told' ctl host1 path down --interface "$rail" --to host0
 check 'traffic goes on by the other rail' send 1000000
 in_ns host0 ip link set "$rail" up
 in_ns host0 ip route replace 10.255.0.2/32 src 10.255.0.1 \
 	nexthop via 10.0.0.1 dev rail0 nexthop via 10.0.0.3 dev rail1
 check 'link up: the path comes back' until_true is host0 "$rail" 'up up'
+in_ns host1 ip route replace 10.255.0.1/32 src 10.255.0.2 \
+	nexthop via "${far[rail0]}" dev rail0 nexthop via "${far[rail1]}" dev rail1
+ctl host1 path up --interface "$rail" --to host0 > /dev/null
 check 'who monitors is told' until_true told "$rail" up
 
 # by its next hop: the leaf's address goes away, the link stays

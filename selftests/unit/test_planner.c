@@ -2,165 +2,7 @@
 /* Plans: exact byte counts, steps that end, paths that exist, files that round-trip. */
 #include <errno.h>
 
-#include "selftests/unit/plan_util.h"
-
-static const char *data_file(const char *name)
-{
-	static char path[512];
-	const char *dir = getenv("DMSC_DATA");
-
-	snprintf(path, sizeof(path), "%s/aicb/physical/%s", dir ? dir : "../shared/data", name);
-	return access(path, R_OK) ? NULL : path;
-}
-
-/*
- * Carries a plan out without a network: a step ends when what it waits for has
- * ended; messages of a flow are sent, and received, in the order of the steps.
- */
-static void run_plan(const struct plan *p)
-{
-	uint32_t *sent = calloc(p->nr_flows + 1, sizeof(*sent));
-	uint32_t *received = calloc(p->nr_flows + 1, sizeof(*received));
-	uint32_t *next_send = calloc(p->nr_flows + 1, sizeof(*next_send));
-	uint32_t *seq = calloc(p->nr_ops + 1, sizeof(*seq));
-	uint64_t *bytes = calloc(p->nr_flows + 1, sizeof(*bytes));
-	bool *done = calloc(p->nr_ops + 1, sizeof(*done)), progress = true;
-	uint32_t i, k, left = p->nr_ops;
-
-	/* the number of each message within its flow, on both sides */
-	for (i = 0; i < p->nr_ops; i++) {
-		const struct plan_op *op = &p->ops[i];
-
-		if (op->kind == OP_SEND)
-			seq[i] = next_send[op->flow]++;
-		else if (op->kind == OP_RECV)
-			seq[i] = received[op->flow]++;
-	}
-	memset(received, 0, p->nr_flows * sizeof(*received));
-	while (left && progress) {
-		progress = false;
-		for (i = 0; i < p->nr_ops; i++) {
-			const struct plan_op *op = &p->ops[i];
-			bool ready = !done[i];
-
-			for (k = 0; ready && k < op->nr_deps; k++)
-				ready = done[p->deps[op->first_dep + k]];
-			if (ready && op->kind == OP_SEND)
-				ready = sent[op->flow] == seq[i];
-			if (ready && op->kind == OP_RECV)
-				ready = sent[op->flow] > seq[i] && received[op->flow] == seq[i];
-			if (!ready)
-				continue;
-			if (op->kind == OP_SEND) {
-				sent[op->flow]++;
-				bytes[op->flow] += op->amount;
-			} else if (op->kind == OP_RECV) {
-				received[op->flow]++;
-			}
-			done[i] = true;
-			progress = true;
-			left--;
-		}
-	}
-	assert_int_equal(left, 0);
-	for (i = 0; i < p->nr_flows; i++) {
-		assert_int_equal(sent[i], received[i]);
-		assert_int_equal(sent[i], p->flows[i].messages);
-		assert_true(bytes[i] == p->flows[i].bytes);
-	}
-	free(sent);
-	free(received);
-	free(next_send);
-	free(seq);
-	free(bytes);
-	free(done);
-}
-
-/* Every path leads from its source to its destination, all of it. */
-static void check_paths(const struct plan *p)
-{
-	double *in = calloc(p->topo.nr_nodes, sizeof(*in));
-	double *load = calloc(2 * p->topo.nr_links + 1, sizeof(*load));
-	uint32_t i, k, n;
-
-	for (i = 0; i < p->nr_paths; i++) {
-		const struct plan_path *path = &p->paths[i];
-		uint32_t src = p->hosts[path->src_host].node, dst = p->hosts[path->dst_host].node;
-
-		memset(in, 0, p->topo.nr_nodes * sizeof(*in));
-		for (k = 0; k < path->nr_edges; k++) {
-			const struct topo_link *l = &p->topo.links[path->edges[k] / 2];
-			bool back = path->edges[k] & 1;
-
-			in[back ? l->b : l->a] -= path->share[k];
-			in[back ? l->a : l->b] += path->share[k];
-		}
-		for (n = 0; n < p->topo.nr_nodes; n++) {
-			double expected = n == src ? -1 : n == dst ? 1 : 0;
-
-			assert_true(in[n] > expected - 1e-9 && in[n] < expected + 1e-9);
-		}
-	}
-	for (i = 0; i < p->nr_flows; i++) {
-		const struct plan_flow *f = &p->flows[i];
-
-		if (p->instances[f->src].host == p->instances[f->dst].host) {
-			assert_int_equal(f->path, MODEL_NONE);
-			continue;
-		}
-		assert_true(f->path < p->nr_paths);
-		for (k = 0; k < p->paths[f->path].nr_edges; k++)
-			load[p->paths[f->path].edges[k]] += f->bytes * p->paths[f->path].share[k];
-	}
-	for (i = 0; i < 2 * p->topo.nr_links; i++)
-		assert_true(load[i] - p->edge_load[i] < 1 && p->edge_load[i] - load[i] < 1);
-	free(in);
-	free(load);
-}
-
-static void check_instances(const struct plan *p)
-{
-	uint32_t i, k, c;
-
-	for (i = 0; i < p->nr_instances; i++) {
-		const struct plan_instance *a = &p->instances[i];
-
-		assert_true(a->sid && a->host < p->nr_hosts);
-		for (k = 0; k < i; k++) {
-			const struct plan_instance *b = &p->instances[k];
-
-			assert_true(a->sid != b->sid && strcmp(a->name, b->name));
-			for (c = 0; c < DMSC_NR_CLASSES && a->host == b->host; c++) {
-				assert_true(!a->slot[c] || a->slot[c] != b->slot[c]);
-				assert_true(!a->port[c] || a->port[c] != b->port[c]);
-			}
-		}
-	}
-	for (i = 0; i < p->nr_flows; i++) {
-		const struct plan_flow *f = &p->flows[i];
-
-		assert_true(p->instances[f->src].slot[f->class]);
-		assert_true(p->instances[f->dst].port[f->class]);
-		assert_true(p->instances[f->src].class_mask & 1 << f->class);
-		assert_true(f->slack >= 0);
-	}
-}
-
-static void check_round_trip(const struct plan *p)
-{
-	struct dmsc_error err;
-	struct plan back;
-	char *a = plan_to_text(p, &err), *b;
-
-	assert_non_null(a);
-	if (plan_from_text(a, strlen(a), &back, &err))
-		fail_msg("%s", err.text);
-	b = plan_to_text(&back, &err);
-	assert_string_equal(a, b);
-	plan_free(&back);
-	free(a);
-	free(b);
-}
+#include "selftests/unit/plan_check.h"
 
 /*
  * What crosses the wire is the totals times the factors of the exchanges, to
@@ -190,15 +32,6 @@ static void check_wire(const struct plan *p, const struct job_parallel *par)
 	else
 		assert_true(wire[DMSC_CLASS_DATA] <= (par->data - 1) * data);
 	assert_int_equal(wire[DMSC_CLASS_DATA] > 0, data > 0);
-}
-
-static void check_all(struct plan *p)
-{
-	run_plan(p);
-	check_paths(p);
-	check_instances(p);
-	check_round_trip(p);
-	assert_true(p->critical_path > 0);
 }
 
 /* The figures of the papers' formulae for GPT-13B, tensor 8, data 16. */
@@ -542,65 +375,14 @@ static void test_sids(void **state)
 	job_free(&j);
 }
 
-struct aicb_case {
-	const char *file;
-	struct plan_totals totals;
-};
-
-/* The sound files' totals, against the formulae of the job beside them. */
-static const struct aicb_case aicb[] = {
-	/* all-reduces: 81 x 2bsh, and three of 4bs bytes for the vocabulary-parallel loss */
-	{ "G13B-M1-C01_GPT13B_megatron_tp8_pp1_mbs1.csv",
-	  { .tp_all_reduce_forward = 1698693120 + 3 * 8192,
-	    .tp_all_reduce_backward = 1698693120,
-	    .dp_reduce_scatter = 6422958080,
-	    .dp_all_gather = 3211479040,
-	    .dp_all_reduce = 4 } },
-	{ "G13B-M1-C02_GPT13B_megatron_tp8_pp1_mbs1_sp.csv",
-	  { .tp_all_reduce_forward = 20971520 + 3 * 8192,
-	    .tp_all_reduce_backward = 20971520,
-	    .tp_all_gather = 240 * 20971520ULL,
-	    .tp_reduce_scatter = 160 * 20971520ULL,
-	    .dp_reduce_scatter = 6422958080,
-	    .dp_all_gather = 3211479040,
-	    .dp_all_reduce = 4 } },
-	{ "L13B-D1-C03_Llama13B_zero2_mbs1.csv",
-	  { .dp_all_gather = 26031729152, .dp_all_reduce = 26031728641 } },
-	{ "L7B-D1-C02_Llama7B_zero3_mbs1.csv",
-	  { .dp_all_gather = 26954194944, .dp_reduce_scatter = 13476831232, .dp_all_reduce = 9 } },
-	/* 8 micro-batches of 2bsh over a boundary, each way */
-	{ "L65B-M1-C05_Llama65B_megatron_tp2_pp8_mbs1.csv",
-	  { .tp_all_reduce_forward = 345744867328,
-	    .tp_all_reduce_backward = 345744867328,
-	    .pp_send_forward = 8 * 33554432ULL,
-	    .pp_send_backward = 8 * 33554432ULL } },
-};
-
-static void test_aicb(void **state)
-{
-	uint32_t i;
-
-	(void)state;
-	if (!data_file(aicb[0].file))
-		skip();
-	for (i = 0; i < sizeof(aicb) / sizeof(aicb[0]); i++) {
-		struct plan p = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, data_file(aicb[i].file));
-
-		assert_memory_equal(&p.totals, &aicb[i].totals, sizeof(p.totals));
-		check_all(&p);
-		assert_true(p.nr_notes > 1);
-		plan_free(&p);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reference), cmocka_unit_test(test_gpt13b),
-		cmocka_unit_test(test_moe),	  cmocka_unit_test(test_deterministic),
-		cmocka_unit_test(test_grid),	  cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_aicb),	  cmocka_unit_test(test_variants),
-		cmocka_unit_test(test_sids),	  cmocka_unit_test(test_bulk_apart),
+		cmocka_unit_test(test_reference),  cmocka_unit_test(test_gpt13b),
+		cmocka_unit_test(test_moe),	   cmocka_unit_test(test_deterministic),
+		cmocka_unit_test(test_grid),	   cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_variants),   cmocka_unit_test(test_sids),
+		cmocka_unit_test(test_bulk_apart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -14,9 +14,10 @@ static const char *data_file(const char *name)
 }
 
 /* Parameters of LLaMA: 2Vh + L(4h^2 + 3hf + 2h) + h. */
-#define LLAMA(v, h, l, f) (2ULL * (v) * (h) + (l) * (4ULL * (h) * (h) + 3ULL * (h) * (f) + 2 * (h)) + (h))
-#define LLAMA7B		  LLAMA(32000, 4096, 32, 11008)
-#define LLAMA13B	  LLAMA(32000, 5120, 40, 13824)
+#define LLAMA(v, h, l, f) \
+	(2ULL * (v) * (h) + (l) * (4ULL * (h) * (h) + 3ULL * (h) * (f) + 2 * (h)) + (h))
+#define LLAMA7B	 LLAMA(32000, 4096, 32, 11008)
+#define LLAMA13B LLAMA(32000, 5120, 40, 13824)
 
 struct aicb_case {
 	const char *file;
@@ -40,11 +41,15 @@ static const struct aicb_case aicb[] = {
 	    .dp_reduce_scatter = 6422958080,
 	    .dp_all_gather = 3211479040,
 	    .dp_all_reduce = 4 } },
+	/* gradients and parameters in 16 bits, padded to 128 ranks; a flag of overflow */
 	{ "L13B-D1-C03_Llama13B_zero2_mbs1.csv",
 	  { .dp_all_gather = 2 * LLAMA13B + 512, .dp_all_reduce = 2 * LLAMA13B + 1 } },
+	/* gathered forward and backward; the 65 norms that stay whole again after the step */
 	{ "L7B-D1-C02_Llama7B_zero3_mbs1.csv",
-	  { .dp_all_gather = 26954194944, .dp_reduce_scatter = 13476831232, .dp_all_reduce = 9 } },
-	/* 8 micro-batches of 2bsh over a boundary, each way */
+	  { .dp_all_gather = 4 * LLAMA7B + 65 * 8192,
+	    .dp_reduce_scatter = 2 * LLAMA7B,
+	    .dp_all_reduce = 9 } },
+	/* each of 8 stages has all 80 layers (a defect of the file): 161 x 2bsh x 8 micro-batches; 8 micro-batches of 2bsh over a boundary, each way */
 	{ "L65B-M1-C05_Llama65B_megatron_tp2_pp8_mbs1.csv",
 	  { .tp_all_reduce_forward = 64 * 161 * 33554432ULL,
 	    .tp_all_reduce_backward = 64 * 161 * 33554432ULL,

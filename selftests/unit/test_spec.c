@@ -163,16 +163,27 @@ static char *apply_change(const char *good, const struct change *c, size_t *len)
 
 enum kind { JOB, TOPOLOGY, AICB };
 
+/* Reads @file; what is taken is planned too, with the examples for the other half. */
 static int parse(enum kind kind, const char *file, struct dmsc_error *err)
 {
 	struct workload w = { 0 };
 	struct topology t = { 0 };
 	struct job j = { 0 };
+	struct plan p = { 0 };
 	int ret;
 
+	if (kind != JOB)
+		assert_int_equal(job_read(EXAMPLE_JOB, &j, err), 0);
+	if (kind != TOPOLOGY)
+		assert_int_equal(topology_read(EXAMPLE_TOPO, &t, err), 0);
+	err->text[0] = '\0';
 	ret = kind == JOB      ? job_read(file, &j, err) :
 	      kind == TOPOLOGY ? topology_read(file, &t, err) :
 				 workload_read_aicb(file, &w, err);
+	if (!ret)
+		ret = kind == AICB ? plan_workload(&w, &j, &t, &p, err) : plan_job(&j, &t, &p, err);
+	assert_int_equal(ret != 0, err->text[0] != '\0');
+	plan_free(&p);
 	job_free(&j);
 	topology_free(&t);
 	workload_free(&w);

@@ -251,20 +251,24 @@ struct order {
 	int segments, gaps;
 };
 
+static inline void order_add(struct order *o, const struct seen *s)
+{
+	if (s->proto != IPPROTO_TCP || s->sport != o->port || !s->bytes)
+		return;
+	o->segments++;
+	if (o->begun && (int32_t)(s->seq - o->next) > 0)
+		o->gaps++;
+	if (!o->begun || (int32_t)(s->seq + s->bytes - o->next) > 0)
+		o->next = s->seq + s->bytes;
+	o->begun = true;
+}
+
 static inline void order_follow(struct order *o)
 {
 	struct seen s;
 
-	while (seen_next(&s)) {
-		if (s.proto != IPPROTO_TCP || s.sport != o->port || !s.bytes)
-			continue;
-		o->segments++;
-		if (o->begun && (int32_t)(s.seq - o->next) > 0)
-			o->gaps++;
-		if (!o->begun || (int32_t)(s.seq + s.bytes - o->next) > 0)
-			o->next = s.seq + s.bytes;
-		o->begun = true;
-	}
+	while (seen_next(&s))
+		order_add(o, &s);
 }
 
 /* ---- sockets ---- */

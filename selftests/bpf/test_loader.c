@@ -514,8 +514,7 @@ static void largest_tables(void)
 		keys[i].proto = IPPROTO_TCP;
 		values[i].sid = i + 1;
 	}
-	for (g = 0; g < 3; g++)
-		env_program(dp, &t);
+	g = env_program(dp, &t);
 	key = keys[DMSC_MAX_ENDPOINTS - 1];
 	key.side = g & 1;
 	CHECK(!bpf_map_lookup_elem(dataplane_map(dp, "dmsc_endpoints"), &key, &values[0]),

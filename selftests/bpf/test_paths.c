@@ -219,12 +219,6 @@ static void traffic_wait(struct traffic *t, uint64_t bytes, struct order *o)
 	CHECK(WAIT_FOR((order_follow(o), t->sent >= until)), "the traffic has stopped");
 }
 
-static void slow_rails(void)
-{
-	sh("tc qdisc add dev r0 root tbf rate 200mbit burst 20kb limit 400kb");
-	sh("tc qdisc add dev r1 root tbf rate 50mbit burst 20kb limit 400kb");
-}
-
 /*
  * Rail 1 is the slower one and holds a queue; every change of the tables sends the
  * flow to the other rail. Whatever overtook that queue would arrive too early.
@@ -291,7 +285,8 @@ static void reopened_under_traffic(void)
 {
 	int server = sock_make(ns_there, SOCK_DGRAM, THERE, PORT_THERE + DMSC_CLASS_GATEWAY), fd, i,
 	    n;
-	int sent = 0, got = 0, datagrams = 0, segments = 0, strangers = 0;
+	int sent = 0, got = 0, datagrams = 0, strangers = 0;
+	struct order o = {};
 	struct dmsc_ctl before, after;
 	struct dataplane *again;
 	static struct traffic t;
@@ -312,6 +307,7 @@ static void reopened_under_traffic(void)
 	dataplane_ctl(dp, &before);
 	watch();
 	traffic_start(&t, THERE, DMSC_CLASS_TENSOR, true);
+	o.port = t.c.port;
 	for (i = 0; i < 10; i++) {
 		uint64_t until = t.sent + BURST;
 
@@ -330,7 +326,7 @@ static void reopened_under_traffic(void)
 			bool tcp = s.proto == IPPROTO_TCP && s.sport == t.c.port;
 
 			datagrams += udp;
-			segments += tcp;
+			order_add(&o, &s);
 			strangers += (udp && s.tos >> 2 != 8 + DMSC_CLASS_GATEWAY) ||
 				     (tcp && s.tos >> 2 != 8 + DMSC_CLASS_TENSOR) ||
 				     ((udp || tcp) && s.rail != 1);
@@ -343,9 +339,11 @@ static void reopened_under_traffic(void)
 	CHECK_EQ(sent, 500, "datagrams sent");
 	CHECK_EQ(got, sent, "datagrams received");
 	CHECK_EQ(datagrams, sent, "datagrams seen");
-	CHECK(segments > 100, "%d segments seen", segments);
+	printf("# %d segments, %u retransmissions\n", o.segments,
+	       sock_info(t.c.client).tcpi_total_retrans);
+	CHECK(o.segments > 100, "%d segments seen", o.segments);
+	CHECK_EQ(o.gaps, 0, "segments that arrived too early");
 	CHECK_EQ(strangers, 0, "packets with another class or rail");
-	CHECK_EQ(sock_info(t.c.client).tcpi_total_retrans, 0, "retransmissions");
 	conn_close(&t.c);
 	sock_close(fd);
 	sock_close(server);

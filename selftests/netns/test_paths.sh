@@ -29,7 +29,9 @@ port=$(service host1 small.pp0.dp1.tp0 "['ports']['data']")
 send() { # BYTES
 	ctl host0 service exec small.pp0.dp0.tp0 -- "$stream" send 10.255.0.1 10.255.0.2 "$port" "$1"
 }
-rail=$(ctl host0 path -j | json "[p['interface'] for p in j['paths'] if p['groups'] and p['bytes'] > 70000000][0]")
+# the rail that the plan gives what is sent here
+rail=$(json "[j['topology']['links'][j['paths'][f['path']]['link']]['if_a'] for f in j['flows']
+	if f['path'] is not None and j['instances'][f['src']]['name'] == 'small.pp0.dp0.tp0'][0]" < "$work/plan.json")
 other=$([ "$rail" = rail0 ] && echo rail1 || echo rail0)
 equal 'both rails are up' "$(state_of host0 rail0); $(state_of host0 rail1)" 'up up; up up'
 

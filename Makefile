@@ -158,7 +158,7 @@ install: all install-src
 	$(INSTALL) -m 644 include/uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux/
 	$(INSTALL) -m 644 examples/*.yaml examples/etc/dmsc.yaml $(DESTDIR)$(PREFIX)/share/dmsc/examples/
 	$(INSTALL) -m 644 user/dmscd/dmscd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
-	$(INSTALL) -m 644 user/completion/dmscctl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
+	$(INSTALL) -m 644 user/completion/* $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
 	for page in doc/man/*.[1578]; do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
 	done

@@ -197,6 +197,16 @@ static inline bool seen_next(struct seen *s)
 	}
 }
 
+/* Nothing came in unseen since the last time. */
+static inline void watch_complete(void)
+{
+	struct tpacket_stats st = {};
+	socklen_t len = sizeof(st);
+
+	CHECK(!getsockopt(watch_fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) && !st.tp_drops,
+	      "the watcher lost %u packets", st.tp_drops);
+}
+
 struct tally {
 	int packets, rail[2]; /* all, and by rail */
 	int class[64];	      /* by DSCP */
@@ -208,8 +218,6 @@ struct tally {
 static inline struct tally tally(uint8_t proto, uint16_t port)
 {
 	struct tally t = {};
-	struct tpacket_stats st = {};
-	socklen_t len = sizeof(st);
 	struct seen s;
 
 	while (seen_next(&s)) {
@@ -223,8 +231,7 @@ static inline struct tally tally(uint8_t proto, uint16_t port)
 		t.data += s.bytes > 0;
 		t.bytes += s.bytes;
 	}
-	CHECK(!getsockopt(watch_fd, SOL_PACKET, PACKET_STATISTICS, &st, &len) && !st.tp_drops,
-	      "the watcher lost %u packets", st.tp_drops);
+	watch_complete();
 	return t;
 }
 

@@ -139,7 +139,7 @@ struct traffic {
 
 /*
  * veth puts a packet into the backlog of the CPU that sends it, so two CPUs that
- * send for one stream may reorder it. The traffic stays on one.
+ * send over one rail may reorder a stream. Who sends, sends on the first CPU.
  */
 static void one_cpu(void)
 {
@@ -147,6 +147,14 @@ static void one_cpu(void)
 
 	CPU_ZERO(&set);
 	CPU_SET(0, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void any_cpu(void)
+{
+	cpu_set_t set;
+
+	memset(&set, 0xff, sizeof(set));
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
@@ -244,6 +252,7 @@ static void generations_under_traffic(void)
 	}
 	traffic_stop(&t);
 	order_follow(&o);
+	watch_complete();
 	ti = sock_info(t.c.client);
 	conn_close(&t.c);
 	after = env_counter(dp, SID_JOB, DMSC_CLASS_PIPELINE, DMSC_DIR_TX);
@@ -312,8 +321,10 @@ static void reopened_under_traffic(void)
 		uint64_t until = t.sent + BURST;
 
 		again = env_open();
+		one_cpu();
 		for (n = 0; n < 50; n++)
 			sent += send(fd, "x", 1, 0) == 1;
+		any_cpu();
 		dataplane_close(dp);
 		dp = again;
 		CHECK(WAIT_FOR(t.sent >= until), "the traffic has stopped");
@@ -334,6 +345,7 @@ static void reopened_under_traffic(void)
 	}
 	dataplane_ctl(dp, &after);
 	CHECK_EQ(after.generation, before.generation, "generation");
+	watch_complete();
 	while (recv(server, &c, 1, MSG_DONTWAIT) == 1)
 		got++;
 	CHECK_EQ(sent, 500, "datagrams sent");

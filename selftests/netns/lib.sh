@@ -103,7 +103,7 @@ cleanup() {
 	done
 	wait 2> /dev/null
 	# Whoever is still in a cgroup of ours was started by a test.
-	find "$cg" -name cgroup.procs -exec cat {} + 2> /dev/null | xargs -r kill -9 2> /dev/null
+	find "$cg" -name cgroup.procs -exec sh -c 'kill -9 $(cat "$@")' sh {} + 2> /dev/null
 	for ns in host0 host1 leaf0 leaf1; do ip netns del "$prefix-$ns" 2> /dev/null; done
 	umount "$work/bpf" 2> /dev/null
 	find "$cg" -depth -type d -exec rmdir {} + 2> /dev/null

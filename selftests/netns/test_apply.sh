@@ -145,6 +145,25 @@ equal 'after all that the old plan is in force' \
 	"$(ctl host0 status -j | json "j['state'], j['generation'], j['plan']['job']")" '["in force", 1, "small"]'
 check 'no cgroup was made for them' [ ! -e "$cg/escape" ]
 
+# A registry that cannot be written: nothing changes, and it is said.
+python3 - "$work/host0/state/registry.db" <<-'END' > "$work/lock" &
+	import sqlite3, sys, time
+	db = sqlite3.connect(sys.argv[1], isolation_level=None)
+	db.execute("BEGIN IMMEDIATE")
+	print("locked", flush=True)
+	time.sleep(600)
+END
+locker=$!
+pids+=("$locker")
+until_true grep -q locked "$work/lock"
+out=$(ctl host0 apply "$work/other.json" 2>&1)
+equal "a registry that cannot be written fails the apply" "$? $(grep -c 'registry: .*locked' <<< "$out")" '1 1'
+kill $locker
+wait $locker 2> /dev/null
+equal 'and leaves the old plan in force' \
+	"$(ctl host0 status -j | json "j['state'], j['generation'], j['plan']['job']")" '["in force", 1, "small"]'
+check 'the cgroups of the plan that failed are gone' [ ! -e "$cg/host0/other" ]
+
 # Another plan, and back.
 equal 'another plan is another generation' \
 	"$(ctl host0 apply -j "$work/other.json" | json "j['generation'], j['job']")" '[2, "other"]'

@@ -56,7 +56,7 @@ port=$(service host1 small.pp0.dp1.tp0 "['ports']['data']")
 (exec nsenter --net="/run/netns/$prefix-host0" -- "$dmscctl" --socket "$work/host0/sock" \
 	service exec small.pp0.dp0.tp0 -- "$stream" send 10.255.0.1 10.255.0.2 "$port" 0) > "$work/sent" 2>&1 &
 sender=$!
-pids+=($sender)
+pids+=("$sender")
 
 began=$(date +%s%N)
 ctl host0 apply "$work/other.json" > /dev/null 2>&1

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS	60000	/* of a connection that moves nothing */
+#define PATIENCE_MS 60000 /* of a connection that moves nothing */
 
 static volatile sig_atomic_t stop;
 static char chunk[65536];

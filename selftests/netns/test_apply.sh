@@ -3,6 +3,7 @@
 #
 # From plan to traffic: apply on two hosts, counters by SID and class, the
 # chosen rail, what survives a stop and a restart, what a flush takes away.
+# shellcheck source=selftests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 setup
 

@@ -4,6 +4,7 @@
 # The daemon is killed (-9) at twenty moments of an apply. Each time the old or
 # the new generation is in force as a whole, in the kernel and after a restart,
 # and connections go on.
+# shellcheck source=selftests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 [ -n "$(command -v bpftool)" ] || PATH=$PATH:/usr/sbin:/sbin
 [ -n "$(command -v bpftool)" ] || skip_all 'needs bpftool'
@@ -67,8 +68,8 @@ in_force() { ctl host0 status | grep -q '^state *in force'; }
 rounds=${DMSC_ROUNDS:-20} killed=0 olds=0 news=0 whole=0 same=0
 now=other
 for ((i = 0; i < rounds; i++)); do
-	next=$([ $now = other ] && echo small || echo other)
-	file=$work/$([ $next = other ] && echo other || echo plan).json
+	next=$([ "$now" = other ] && echo small || echo other)
+	file=$work/$([ "$next" = other ] && echo other || echo plan).json
 	ctl host0 apply "$file" > "$work/answer" 2>&1 &
 	client=$!
 	sleep "$(printf '0.%03d' $((took * i / rounds % 1000)))"
@@ -93,9 +94,9 @@ for ((i = 0; i < rounds; i++)); do
 	now=$(ctl host0 status -j | json "j['plan']['job']")
 done 2>&1
 echo "# $olds times the old, $news times the new generation"
-equal 'the daemon was killed every time' $killed $rounds
-equal 'old or new, never a mixture' $whole $rounds
-equal 'a restart takes up what the kernel has' $same $rounds
+equal 'the daemon was killed every time' "$killed" "$rounds"
+equal 'old or new, never a mixture' "$whole" "$rounds"
+equal 'a restart takes up what the kernel has' "$same" "$rounds"
 check 'some kills fell before the change' [ $olds -gt 0 ]
 
 kill -TERM $sender

@@ -3,6 +3,7 @@
 #
 # Paths that fail and come back: by hand, by their link, by their next hop. The
 # traffic of a path that is down is left to routing; the others keep theirs.
+# shellcheck source=selftests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 setup
 start host0 || exit 1

@@ -4,6 +4,7 @@
 # The daemon and the kernel module: queues of a plan in qdiscs that others put
 # there (below a tbf, as the emulator does), counters, classes set by hand, a
 # qdisc that is replaced, an apply that fails half way, install_qdisc, events.
+# shellcheck source=selftests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 modprobe -q sch_dmsc 2> /dev/null || [ -d /sys/module/sch_dmsc ] || skip_all 'needs the module sch_dmsc'
 setup
@@ -12,7 +13,9 @@ shape() { # HOST DEVICE: as the emulator shapes a link
 	in_ns "$1" tc qdisc replace dev "$2" root handle 1: tbf rate 100mbit burst 6000 limit 3000000 &&
 		in_ns "$1" tc qdisc replace dev "$2" parent 1:1 handle 10: dmsc
 }
-shape host0 rail0 && shape host0 rail1 || { echo 'Bail out! no dmsc qdisc'; exit 1; }
+for rail in rail0 rail1; do
+	shape host0 $rail || { echo 'Bail out! no dmsc qdisc'; exit 1; }
+done
 start host0 || exit 1
 echo 'install_qdisc: true' > "$work/host1.yaml"
 start host1 || exit 1

@@ -3,6 +3,7 @@
 #
 # Clients of the control socket that are wrong, slow, silent or many: others are
 # served meanwhile, and the daemon neither ends nor grows.
+# shellcheck source=selftests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 setup
 start host0 || exit 1

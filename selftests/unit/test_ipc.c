@@ -129,7 +129,8 @@ static void test_call(void **state)
 	assert_int_equal(json_integer_value(json_object_get(answer, "n")), 5);
 	json_decref(answer);
 	assert_int_equal(call("{\"ok\":false,\"error\":\"file:3: x: bad\",\"code\":\"EINVAL\"}\n",
-			      &answer, &err), -EINVAL);
+			      &answer, &err),
+			 -EINVAL);
 	assert_string_equal(err.text, "file:3: x: bad");
 	assert_int_equal(call("{\"ok\":false,\"error\":\"no\",\"code\":\"EBUSY\"}\n", &answer, &err),
 			 -EBUSY);
@@ -158,8 +159,7 @@ static int read_conf(const char *text, struct hostconf *c, struct dmsc_error *er
 		ret = hostconf_check(c, err);
 	/* The message begins with the file: cut that off. */
 	if (ret && !strncmp(err->text, file, strlen(file)))
-		memmove(err->text, err->text + strlen(file),
-			strlen(err->text + strlen(file)) + 1);
+		memmove(err->text, err->text + strlen(file), strlen(err->text + strlen(file)) + 1);
 	unlink(file);
 	free(file);
 	return ret;
@@ -197,7 +197,7 @@ static void test_conf(void **state)
 static void test_conf_refused(void **state)
 {
 	static const struct {
-		const char *text, *begin;	/* of the message, after the file's name */
+		const char *text, *begin; /* of the message, after the file's name */
 	} bad[] = {
 		{ "host: a\nhots: b\n", ":2: hots: unknown key" },
 		{ "host: a\nhost: b\n", ":2: host: given twice" },
@@ -206,14 +206,17 @@ static void test_conf_refused(void **state)
 		{ "\n\nbpf: maybe\n", ":3: bpf: not a truth value" },
 		{ "socket: run/x\n", ":1: socket: relative path" },
 		{ "profile: cisco\n", ":1: profile: unknown profile" },
-		{ "profile: nvidia\ndscp: {tensor: 46}\n", ":2: dscp: given with a vendor's profile" },
+		{ "profile: nvidia\ndscp: {tensor: 46}\n",
+		  ":2: dscp: given with a vendor's profile" },
 		{ "profile: custom\ndscp: {tensor: 64}\n", ":2: tensor: '64', expected a number" },
 		{ "profile: custom\ndscp: {tensor: 1x}\n", ":2: tensor: '1x'" },
 		{ "profile: custom\ndscp: {tenser: 1}\n", ":2: tenser: unknown class" },
 		{ "profile: custom\ndscp: {tensor: 18}\n", ":1: profile custom: classes" },
-		{ "profile: custom\nlossless_dscp: [46]\n", ":1: profile custom: class tensor: DSCP 46 is lossless" },
+		{ "profile: custom\nlossless_dscp: [46]\n",
+		  ":1: profile custom: class tensor: DSCP 46 is lossless" },
 		{ "classes: {data: {share: 901}}\n", ":1: data: share: 901 permille" },
-		{ "classes:\n  tensor: {share: 500}\n  data: {share: 500}\n", ":1: classes: shares add up" },
+		{ "classes:\n  tensor: {share: 500}\n  data: {share: 500}\n",
+		  ":1: classes: shares add up" },
 		{ "classes: {data: {weight: 0}}\n", ":1: data: weight: 0, expected 1..1024" },
 		{ "classes: {data: {limit: 1}}\n", ":1: data: limit: 1 bytes" },
 		{ "classes: {data: {colour: 1}}\n", ":1: colour: unknown key" },
@@ -235,17 +238,16 @@ static void test_conf_refused(void **state)
 		if (read_conf(bad[i].text, &c, &err) != -EINVAL)
 			fail_msg("case %zu was taken: %s", i, bad[i].text);
 		if (strncmp(err.text, bad[i].begin, strlen(bad[i].begin)) || strchr(err.text, '\n'))
-			fail_msg("case %zu: '%s', expected it to begin '%s'", i, err.text, bad[i].begin);
+			fail_msg("case %zu: '%s', expected it to begin '%s'", i, err.text,
+				 bad[i].begin);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_call),
-		cmocka_unit_test(test_conf),
+		cmocka_unit_test(test_lines),	     cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_call),	     cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_conf_refused),
 	};
 

@@ -41,8 +41,12 @@ static struct registry *open_registry(void)
 static struct registry_plan text_plan(const char *text)
 {
 	struct registry_plan p = {
-		.applied = 1234567890, .job = "job", .text = (char *)text,
-		.text_len = strlen(text), .tables = (void *)"\0\1\2", .tables_len = 3,
+		.applied = 1234567890,
+		.job = "job",
+		.text = (char *)text,
+		.text_len = strlen(text),
+		.tables = (void *)"\0\1\2",
+		.tables_len = 3,
 	};
 
 	return p;
@@ -128,8 +132,13 @@ static void test_stage_commit(void **state)
 
 static void test_settings(void **state)
 {
-	struct queue_class c = { .id = 5, .mode = DMSC_MODE_STRICT, .weight = 3, .share = 40,
-				 .limit = DMSC_LIMIT_MAX, .ecn = UINT32_MAX }, got;
+	struct queue_class c = { .id = 5,
+				 .mode = DMSC_MODE_STRICT,
+				 .weight = 3,
+				 .share = 40,
+				 .limit = DMSC_LIMIT_MAX,
+				 .ecn = UINT32_MAX },
+			   got;
 	struct registry *r = open_registry();
 	struct dmsc_error err;
 	bool b;
@@ -215,7 +224,8 @@ static void test_killed(void **state)
 			assert_int_equal(n, plan.nr_instances);
 			for (size_t i = 0; i < n; i++)
 				assert_int_equal(services[i].local,
-						 !strcmp(services[i].host, plan.hosts[last % 2].name));
+						 !strcmp(services[i].host,
+							 plan.hosts[last % 2].name));
 			free(services);
 			assert_int_equal(registry_history(r, 1, &history, &n, &err), 0);
 			assert_int_equal(history[0].generation, last);

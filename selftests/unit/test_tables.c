@@ -35,8 +35,11 @@ static void host_init(struct host *h, struct plan plan, uint32_t host)
 		h->ifindexes[i] = tables_link_of(&plan, host, i) ? 10 + i : 0;
 	assert_int_equal(profile_find("default", &h->profile, NULL), 0);
 	h->in = (struct tables_input){
-		.plan = &h->plan, .host = host, .profile = &h->profile,
-		.flags = DMSC_CTL_STEER | DMSC_CTL_DSCP, .cgroup_ids = h->cgroups,
+		.plan = &h->plan,
+		.host = host,
+		.profile = &h->profile,
+		.flags = DMSC_CTL_STEER | DMSC_CTL_DSCP,
+		.cgroup_ids = h->cgroups,
 		.ifindexes = h->ifindexes,
 	};
 }
@@ -118,8 +121,10 @@ static void test_example(void **state)
 					    &h.plan.topo.links[t.about[row].link].addr_b,
 					    sizeof(struct dmsc_addr));
 			assert_int_equal(t.paths[row].family, AF_INET);
-			assert_int_not_equal(peer(&t, &h.plan.topo.nodes[h.plan.hosts[d->host].node].addr,
-						  f->class), MODEL_NONE);
+			assert_int_not_equal(peer(&t,
+						  &h.plan.topo.nodes[h.plan.hosts[d->host].node].addr,
+						  f->class),
+					     MODEL_NONE);
 		}
 		tables_free(&t);
 		host_free(&h);
@@ -158,7 +163,7 @@ static void test_answers(void **state)
 					     h.plan.flows[k].dst == f->src &&
 					     h.plan.flows[k].class == f->class;
 			if (sends_too)
-				continue;	/* its own flow's path comes first */
+				continue; /* its own flow's path comes first */
 			path = &h.plan.paths[f->path];
 			row = group(&t, d->sid, s->sid, f->class);
 			assert_in_range(row, 1, t.t.nr_paths - 1);
@@ -218,7 +223,10 @@ static void small_init(struct small *s)
 	}
 	for (uint32_t i = 0; i < 3; i++) {
 		s->inst[i] = (struct plan_instance){
-			.sid = 100 + i, .mic = 7, .host = i == 2, .class_mask = 0xff,
+			.sid = 100 + i,
+			.mic = 7,
+			.host = i == 2,
+			.class_mask = 0xff,
 		};
 		s->inst[i].slot[DMSC_CLASS_DATA] = 1 + i;
 		s->inst[i].port[DMSC_CLASS_DATA] = 2000 + i;
@@ -231,16 +239,23 @@ static void small_init(struct small *s)
 		s->edges[i][1] = 2 * arrives[i] + 1;
 		s->share[i][0] = s->share[i][1] = 1;
 		s->paths[i] = (struct plan_path){
-			.src_host = i == 2, .dst_host = i != 2, .link = link[i],
-			.edges = s->edges[i], .share = s->share[i], .nr_edges = 2,
+			.src_host = i == 2,
+			.dst_host = i != 2,
+			.link = link[i],
+			.edges = s->edges[i],
+			.share = s->share[i],
+			.nr_edges = 2,
 		};
 	}
-	s->flows[0] = (struct plan_flow){ .src = 0, .dst = 2, .class = DMSC_CLASS_DATA,
-					  .bytes = 100, .path = 0 };
-	s->flows[1] = (struct plan_flow){ .src = 1, .dst = 2, .class = DMSC_CLASS_DATA,
-					  .bytes = 300, .path = 1 };
-	s->plan.topo = (struct topology){ .nodes = s->nodes, .nr_nodes = 4, .links = s->links,
-					  .nr_links = 4 };
+	s->flows[0] = (struct plan_flow){
+		.src = 0, .dst = 2, .class = DMSC_CLASS_DATA, .bytes = 100, .path = 0
+	};
+	s->flows[1] = (struct plan_flow){
+		.src = 1, .dst = 2, .class = DMSC_CLASS_DATA, .bytes = 300, .path = 1
+	};
+	s->plan.topo = (struct topology){
+		.nodes = s->nodes, .nr_nodes = 4, .links = s->links, .nr_links = 4
+	};
 	s->plan.hosts = s->hosts;
 	s->plan.nr_hosts = 2;
 	s->plan.mics = &s->mic;
@@ -254,8 +269,10 @@ static void small_init(struct small *s)
 	for (uint32_t i = 0; i < 4; i++)
 		s->ifindexes[i] = 10 + i;
 	profile_find("default", &s->profile, NULL);
-	s->in = (struct tables_input){ .plan = &s->plan, .profile = &s->profile,
-				       .cgroup_ids = s->cgroups, .ifindexes = s->ifindexes };
+	s->in = (struct tables_input){ .plan = &s->plan,
+				       .profile = &s->profile,
+				       .cgroup_ids = s->cgroups,
+				       .ifindexes = s->ifindexes };
 }
 
 /* Expects @field in the message, and that nothing is left to free. */
@@ -302,8 +319,9 @@ static void test_choices(void **state)
 	tables_free(&t);
 
 	/* What it sends itself to the same peer decides before answers do. */
-	s.flows[2] = (struct plan_flow){ .src = 2, .dst = 1, .class = DMSC_CLASS_DATA,
-					 .bytes = 1, .path = 2 };
+	s.flows[2] = (struct plan_flow){
+		.src = 2, .dst = 1, .class = DMSC_CLASS_DATA, .bytes = 1, .path = 2
+	};
 	s.plan.nr_flows = 3;
 	assert_int_equal(tables_build(&s.in, &t, &err), 0);
 	assert_int_equal(t.about[group(&t, 102, 101, DMSC_CLASS_DATA)].link, 2);
@@ -361,7 +379,7 @@ static void test_refused(void **state)
 	s.cgroups[1] = s.cgroups[0];
 	refused(&s, "cgroup");
 	small_init(&s);
-	s.inst[1].slot[DMSC_CLASS_BULK] = 1;	/* instance 0's, of another class */
+	s.inst[1].slot[DMSC_CLASS_BULK] = 1; /* instance 0's, of another class */
 	refused(&s, "slot 1");
 	small_init(&s);
 	s.inst[1].slot[DMSC_CLASS_DATA] = DMSC_NR_SLOTS;
@@ -370,17 +388,17 @@ static void test_refused(void **state)
 	s.inst[1].port[DMSC_CLASS_BULK] = 2000;
 	refused(&s, "port");
 	small_init(&s);
-	s.paths[0].link = 2;			/* host 1's */
+	s.paths[0].link = 2; /* host 1's */
 	refused(&s, "paths[0].link");
 	small_init(&s);
-	s.flows[0].path = 2;			/* from host 1 to host 0 */
+	s.flows[0].path = 2; /* from host 1 to host 0 */
 	refused(&s, "flows[0].path");
 	small_init(&s);
 	s.ifindexes[1] = 0;
 	refused(&s, "rail1");
 	small_init(&s);
 	s.in.host = 1;
-	s.paths[0].nr_edges = 1;		/* never arrives */
+	s.paths[0].nr_edges = 1; /* never arrives */
 	refused(&s, "paths[0].edges");
 	small_init(&s);
 	s.in.host = 9;
@@ -408,10 +426,10 @@ static void test_blob(void **state)
 		size_t offset, size;
 	} changes[] = {
 #define CHANGE(member) { offsetof(struct small, member), sizeof(((struct small *)0)->member) }
-		CHANGE(inst[0].sid), CHANGE(inst[0].class_mask), CHANGE(inst[2].port[2]),
-		CHANGE(inst[1].slot[2]), CHANGE(cgroups[0]), CHANGE(ifindexes[1]),
-		CHANGE(links[0].addr_b.b[15]), CHANGE(profile.dscp[5]), CHANGE(in.flags),
-		CHANGE(nodes[1].addr.b[15]), CHANGE(flows[0].class),
+		CHANGE(inst[0].sid),	       CHANGE(inst[0].class_mask), CHANGE(inst[2].port[2]),
+		CHANGE(inst[1].slot[2]),       CHANGE(cgroups[0]),	   CHANGE(ifindexes[1]),
+		CHANGE(links[0].addr_b.b[15]), CHANGE(profile.dscp[5]),	   CHANGE(in.flags),
+		CHANGE(nodes[1].addr.b[15]),   CHANGE(flows[0].class),
 #undef CHANGE
 	};
 	struct small s;
@@ -478,7 +496,8 @@ static void test_module_profile(void **state)
 	profile_tables(&p, &tables);
 	for (int d = 0; d < 64; d++)
 		assert_int_equal(dmsc_class_of_dscp[d], tables.class_of[d] == 0xff ?
-				 DMSC_CLASS_DEFAULT : tables.class_of[d]);
+								DMSC_CLASS_DEFAULT :
+								tables.class_of[d]);
 }
 
 /* The daemon's defaults are the scheduler's own. */
@@ -505,14 +524,10 @@ static void test_class_defaults(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_example),
-		cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_choices),
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_blob),
-		cmocka_unit_test(test_profiles),
-		cmocka_unit_test(test_module_profile),
+		cmocka_unit_test(test_example),	       cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_choices),	       cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_refused),	       cmocka_unit_test(test_blob),
+		cmocka_unit_test(test_profiles),       cmocka_unit_test(test_module_profile),
 		cmocka_unit_test(test_class_defaults),
 	};
 

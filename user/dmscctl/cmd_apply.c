@@ -8,8 +8,7 @@
 #include "lib/spec.h"
 
 /* The plan to send: a file, read and checked here for its line numbers, or planned now. */
-static char *plan_text(const struct inputs *in, const char *file, int *ret,
-		       struct dmsc_error *err)
+static char *plan_text(const struct inputs *in, const char *file, int *ret, struct dmsc_error *err)
 {
 	struct plan plan;
 	char *text;
@@ -30,11 +29,10 @@ static int run(struct ctl *c, int argc, char **argv)
 {
 	struct inputs in = { 0 };
 	bool check = false;
-	const struct opt opts[] = {
-		INPUTS_OPTIONS(&in),
-		{ "check", 'c', NULL, "say what would happen and change nothing", NULL, &check },
-		{ 0 }
-	};
+	const struct opt opts[] = { INPUTS_OPTIONS(&in),
+				    { "check", 'c', NULL,
+				      "say what would happen and change nothing", NULL, &check },
+				    { 0 } };
 	const json_t *paths;
 	struct dmsc_error err;
 	json_t *answer;
@@ -83,6 +81,7 @@ const struct command cmd_apply = {
 	.name = "apply",
 	.usage = "PLAN | --job FILE --topology FILE [--workload FILE]",
 	.summary = "put a plan in force on this host",
-	.details = "The plan goes in force as a whole or not at all; applying it again changes nothing.",
+	.details =
+		"The plan goes in force as a whole or not at all; applying it again changes nothing.",
 	.run = run,
 };

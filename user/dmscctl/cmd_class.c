@@ -13,21 +13,18 @@ static long long total(const json_t *qdiscs, const char *class, const char *key)
 	const json_t *q;
 	size_t i;
 
-	json_array_foreach(qdiscs, i, q)
-		if (!strcmp(ctl_str(q, "class"), class))
-			sum += ctl_int(q, key);
+	json_array_foreach(qdiscs, i, q) if (!strcmp(ctl_str(q, "class"), class)) sum +=
+		ctl_int(q, key);
 	return sum;
 }
 
 static int list(struct ctl *c)
 {
-	static const char *const heads[] = {
-		"CLASS", "-DSCP", "MODE", "-WEIGHT", "-SHARE", "-LIMIT", "-ECN", "-SENT", "-DROPS",
-		"-BACKLOG", NULL
-	};
-	static const char *const order[] = {
-		"control", "gateway", "tensor", "expert", "pipeline", "data", "default", "bulk"
-	};
+	static const char *const heads[] = { "CLASS",  "-DSCP",	   "MODE", "-WEIGHT",
+					     "-SHARE", "-LIMIT",   "-ECN", "-SENT",
+					     "-DROPS", "-BACKLOG", NULL };
+	static const char *const order[] = { "control",	 "gateway", "tensor",  "expert",
+					     "pipeline", "data",    "default", "bulk" };
 	char a[UNITS_LEN];
 	const json_t *k, *qdiscs;
 	struct table t;
@@ -43,7 +40,8 @@ static int list(struct ctl *c)
 	qdiscs = json_object_get(answer, "qdiscs");
 	table_init(&t, c, heads);
 	for (size_t o = 0; o < sizeof(order) / sizeof(order[0]); o++) {
-		json_array_foreach(json_object_get(answer, "classes"), i, k) {
+		json_array_foreach(json_object_get(answer, "classes"), i, k)
+		{
 			const char *name = ctl_str(k, "class");
 
 			if (strcmp(name, order[o]))
@@ -56,10 +54,10 @@ static int list(struct ctl *c)
 			table_add(&t, "%s", units_bytes(ctl_int(k, "limit"), c->exact, a));
 			table_add(&t, "%s", units_bytes(ctl_int(k, "ecn"), c->exact, a));
 			table_add(&t, "%s", units_bytes(total(qdiscs, name, "bytes"), c->exact, a));
-			table_add(&t, "%s", units_count(total(qdiscs, name, "drop_packets"),
-							c->exact, a));
-			table_add(&t, "%s", units_bytes(total(qdiscs, name, "backlog_bytes"),
-							c->exact, a));
+			table_add(&t, "%s",
+				  units_count(total(qdiscs, name, "drop_packets"), c->exact, a));
+			table_add(&t, "%s",
+				  units_bytes(total(qdiscs, name, "backlog_bytes"), c->exact, a));
 		}
 	}
 	table_print(&t);
@@ -97,7 +95,8 @@ static int set(struct ctl *c, const char *class, int n, char **settings)
 			known = true;
 			if (!ctl_number(value, UINT32_MAX, &v)) {
 				json_decref(req);
-				return ctl_usage(c, "%s: '%s', expected a number", numbers[k], value);
+				return ctl_usage(c, "%s: '%s', expected a number", numbers[k],
+						 value);
 			}
 			json_object_set_new(req, numbers[k], json_integer(v));
 		}
@@ -135,9 +134,10 @@ const struct command cmd_class = {
 	.name = "class",
 	.usage = "[list | set CLASS NAME=VALUE...]",
 	.summary = "priority classes; change one",
-	.details = "Names: mode (strict, weighted), weight (1..1024, among weighted classes), share\n"
-		   "(permille guaranteed, all together at most 900), limit (bytes held), ecn (bytes of\n"
-		   "backlog above which packets are marked, 0 never). What is set stays set over\n"
-		   "restarts and new plans.",
+	.details =
+		"Names: mode (strict, weighted), weight (1..1024, among weighted classes), share\n"
+		"(permille guaranteed, all together at most 900), limit (bytes held), ecn (bytes of\n"
+		"backlog above which packets are marked, 0 never). What is set stays set over\n"
+		"restarts and new plans.",
 	.run = run,
 };

@@ -6,9 +6,8 @@
 
 static int run(struct ctl *c, int argc, char **argv)
 {
-	static const char *const heads[] = {
-		"-SID", "NAME", "CLASS", "DIR", "-PACKETS", "-BYTES", "-STEERED", "-MOVED", NULL
-	};
+	static const char *const heads[] = { "-SID",   "NAME",	   "CLASS",  "DIR", "-PACKETS",
+					     "-BYTES", "-STEERED", "-MOVED", NULL };
 	char a[UNITS_LEN];
 	const json_t *k;
 	struct table t;
@@ -24,7 +23,8 @@ static int run(struct ctl *c, int argc, char **argv)
 	if (c->json)
 		return ctl_print_json(answer);
 	table_init(&t, c, heads);
-	json_array_foreach(json_object_get(answer, "counters"), i, k) {
+	json_array_foreach(json_object_get(answer, "counters"), i, k)
+	{
 		bool tx = !strcmp(ctl_str(k, "dir"), "tx");
 
 		table_add(&t, "%lld", ctl_int(k, "sid"));
@@ -43,5 +43,8 @@ static int run(struct ctl *c, int argc, char **argv)
 }
 
 const struct command cmd_counters = {
-	.name = "counters", .usage = "", .summary = "traffic by SID and class", .run = run,
+	.name = "counters",
+	.usage = "",
+	.summary = "traffic by SID and class",
+	.run = run,
 };

@@ -16,22 +16,22 @@
 #include "lib/hostconf.h"
 #include "lib/queues.h"
 
-#ifndef CAP_PERFMON		/* Linux 5.8 */
-#define CAP_PERFMON	38
-#define CAP_BPF		39
+#ifndef CAP_PERFMON /* Linux 5.8 */
+#define CAP_PERFMON 38
+#define CAP_BPF	    39
 #endif
 
 struct report {
 	struct hostconf conf;
 	json_t *checks;
-	bool bpf_broken;		/* something the data path cannot do without */
+	bool bpf_broken; /* something the data path cannot do without */
 };
 
 enum grade { OK, MISSING, NOTE };
 
-__attribute__((format(printf, 5, 6)))
-static void check(struct report *r, const char *name, enum grade grade, const char *without,
-		  const char *fmt, ...)
+__attribute__((format(printf, 5, 6))) static void check(struct report *r, const char *name,
+							enum grade grade, const char *without,
+							const char *fmt, ...)
 {
 	static const char *const grades[] = { "ok", "missing", "note" };
 	char text[256];
@@ -40,9 +40,9 @@ static void check(struct report *r, const char *name, enum grade grade, const ch
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	json_array_append_new(r->checks, json_pack("{s:s, s:s, s:s, s:s}", "check", name,
-						   "state", grades[grade], "found", text,
-						   "without", grade == OK ? "" : without));
+	json_array_append_new(r->checks, json_pack("{s:s, s:s, s:s, s:s}", "check", name, "state",
+						   grades[grade], "found", text, "without",
+						   grade == OK ? "" : without));
 }
 
 /* First line of a file; empty when it cannot be read. */
@@ -87,8 +87,8 @@ static void check_kernel(struct report *r)
 	r->bpf_broken |= old;
 	old = access("/sys/kernel/btf/vmlinux", R_OK);
 	check(r, "BTF", old ? MISSING : OK,
-	      "CONFIG_DEBUG_INFO_BTF; without: queues only, no classification or steering",
-	      "%s", old ? "no /sys/kernel/btf/vmlinux" : "/sys/kernel/btf/vmlinux");
+	      "CONFIG_DEBUG_INFO_BTF; without: queues only, no classification or steering", "%s",
+	      old ? "no /sys/kernel/btf/vmlinux" : "/sys/kernel/btf/vmlinux");
 	r->bpf_broken |= old;
 	if (in_kallsyms("tcx_prog_attach"))
 		check(r, "tcx", OK, "", "links that survive");
@@ -103,7 +103,8 @@ static void check_capabilities(struct report *r)
 		int bit;
 		const char *name;
 	} caps[] = {
-		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" }, { CAP_BPF, "CAP_BPF" },
+		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+		{ CAP_BPF, "CAP_BPF" },
 		{ CAP_PERFMON, "CAP_PERFMON" },
 	};
 	unsigned long long have = 0;
@@ -179,7 +180,8 @@ static void check_module(struct report *r)
 
 	if (!queues_open(&q, false, &err)) {
 		if (queues_version(q, &abi, version, sizeof(version), &err) || abi != DMSC_ABI)
-			check(r, "module", MISSING, "load the module of this release; without: stock qdiscs",
+			check(r, "module", MISSING,
+			      "load the module of this release; without: stock qdiscs",
 			      "sch_dmsc %s has ABI %u, expected %u", version, abi, DMSC_ABI);
 		else
 			check(r, "module", OK, "", "sch_dmsc %s is loaded, ABI %u", version, abi);
@@ -195,14 +197,17 @@ static void check_module(struct report *r)
 	line_of("/sys/module/sch_dmsc/taint", taint, sizeof(taint));
 	line_of("/sys/module/module/parameters/sig_enforce", enforce, sizeof(enforce));
 	if (strchr(taint, 'E'))
-		check(r, "signature", NOTE, "sign it with a key that the kernel trusts (mokutil --import)",
+		check(r, "signature", NOTE,
+		      "sign it with a key that the kernel trusts (mokutil --import)",
 		      "the loaded module is unsigned or its key is unknown");
 	else if (enforce[0] == 'Y')
-		check(r, "signature", NOTE, "an unsigned module is refused (\"Key was rejected by service\")",
+		check(r, "signature", NOTE,
+		      "an unsigned module is refused (\"Key was rejected by service\")",
 		      "this kernel loads signed modules only: enrol the signing key");
 	else
-		check(r, "signature", OK, "", "not enforced%s", access("/sys/module/sch_dmsc", F_OK) ?
-		      "" : ", and the loaded module is trusted");
+		check(r, "signature", OK, "", "not enforced%s",
+		      access("/sys/module/sch_dmsc", F_OK) ? "" :
+							     ", and the loaded module is trusted");
 }
 
 static void check_network(struct report *r)
@@ -218,8 +223,8 @@ static void check_network(struct report *r)
 		check(r, "rp_filter", OK, "", "%s", value[0] ? value : "no IPv4");
 	line_of("/proc/sys/net/core/bpf_jit_enable", value, sizeof(value));
 	if (value[0] == '0')
-		check(r, "BPF JIT", NOTE, "sysctl net.core.bpf_jit_enable=1; everything works, slower",
-		      "off");
+		check(r, "BPF JIT", NOTE,
+		      "sysctl net.core.bpf_jit_enable=1; everything works, slower", "off");
 	else
 		check(r, "BPF JIT", OK, "", "on");
 }
@@ -277,7 +282,8 @@ static int run(struct ctl *c, int argc, char **argv)
 		return status;
 	}
 	table_init(&t, c, heads);
-	json_array_foreach(r.checks, i, k) {
+	json_array_foreach(r.checks, i, k)
+	{
 		table_add(&t, "%s", ctl_str(k, "check"));
 		table_add(&t, "%s", ctl_str(k, "state"));
 		table_add(&t, "%s", ctl_str(k, "found"));
@@ -289,7 +295,9 @@ static int run(struct ctl *c, int argc, char **argv)
 }
 
 const struct command cmd_doctor = {
-	.name = "doctor", .usage = "", .summary = "is this machine fit, and what works if not",
+	.name = "doctor",
+	.usage = "",
+	.summary = "is this machine fit, and what works if not",
 	.details = "Exit status 1 when the BPF data path cannot work here.",
 	.run = run,
 };

@@ -20,10 +20,8 @@ static void join_interfaces(const json_t *status, char *out, size_t size)
 	size_t n, len = 0;
 
 	out[0] = '\0';
-	json_array_foreach(json_object_get(status, "interfaces"), n, i)
-		if (len < size)
-			len += snprintf(out + len, size - len, "%s%s", len ? "," : "",
-					ctl_str(i, "name"));
+	json_array_foreach(json_object_get(status, "interfaces"), n, i) if (len < size) len +=
+		snprintf(out + len, size - len, "%s%s", len ? "," : "", ctl_str(i, "name"));
 }
 
 static void put(json_t *env, const char *name, const char *fmt, ...)
@@ -55,8 +53,8 @@ static json_t *variables(const char *interfaces, int dscp)
 	return env;
 }
 
-static int print_env(struct ctl *c, const char *class, int dscp, bool lossless,
-		     const char *profile, const char *interfaces)
+static int print_env(struct ctl *c, const char *class, int dscp, bool lossless, const char *profile,
+		     const char *interfaces)
 {
 	json_t *env = variables(interfaces, dscp), *v;
 	const char *key;
@@ -68,8 +66,7 @@ static int print_env(struct ctl *c, const char *class, int dscp, bool lossless,
 	printf("# class %s, profile %s: DSCP %d, traffic class %d%s\n", class, profile, dscp,
 	       dscp * 4, lossless ? ", lossless" : "");
 	printf("# RDMA bypasses the kernel: these settings, not BPF, mark it.\n");
-	json_object_foreach(env, key, v)
-		printf("%s=%s\n", key, json_string_value(v));
+	json_object_foreach(env, key, v) printf("%s=%s\n", key, json_string_value(v));
 	for (const char *p = interfaces; *p;) {
 		size_t len = strcspn(p, ",");
 
@@ -102,7 +99,8 @@ static int run(struct ctl *c, int argc, char **argv)
 		return code;
 	id = dmsc_class_parse(class);
 	if (id < 0)
-		return ctl_usage(c, "--class: '%s', expected control, gateway, tensor, expert, pipeline, data, default or bulk",
+		return ctl_usage(c,
+				 "--class: '%s', expected control, gateway, tensor, expert, pipeline, data, default or bulk",
 				 class);
 	if (rdma && !ctl_number(rdma, 63, &dscp))
 		return ctl_usage(c, "--dscp: '%s', expected 0..63", rdma);
@@ -138,8 +136,11 @@ static int run(struct ctl *c, int argc, char **argv)
 }
 
 const struct command cmd_env = {
-	.name = "env", .usage = "", .summary = "settings for traffic that bypasses the kernel (RDMA)",
-	.details = "NAME=VALUE lines for a job's environment or /etc/nccl.conf; NCCL_IB_TC is DSCP * 4.\n"
-		   "Lines that begin with # say what to set on the NIC.",
+	.name = "env",
+	.usage = "",
+	.summary = "settings for traffic that bypasses the kernel (RDMA)",
+	.details =
+		"NAME=VALUE lines for a job's environment or /etc/nccl.conf; NCCL_IB_TC is DSCP * 4.\n"
+		"Lines that begin with # say what to set on the NIC.",
 	.run = run,
 };

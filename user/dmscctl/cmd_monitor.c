@@ -67,7 +67,9 @@ static int run(struct ctl *c, int argc, char **argv)
 }
 
 const struct command cmd_monitor = {
-	.name = "monitor", .usage = "", .summary = "events as they happen: generations, paths, drops",
+	.name = "monitor",
+	.usage = "",
+	.summary = "events as they happen: generations, paths, drops",
 	.details = "With --json one object a line. Ends with ^C, or when dmscd stops.",
 	.run = run,
 };

@@ -11,7 +11,7 @@
 #include "lib/queues.h"
 #include "lib/registry.h"
 
-#define OFF_TIMEOUT_MS	10000	/* then the daemon counts as stuck and is not needed */
+#define OFF_TIMEOUT_MS 10000 /* then the daemon counts as stuck and is not needed */
 
 /* Through the daemon, which then knows. -1: there is none, or it does not answer. */
 static int ask_daemon(struct ctl *c)
@@ -96,12 +96,10 @@ static int flush(const struct hostconf *conf)
 static int run(struct ctl *c, int argc, char **argv)
 {
 	const char *config = NULL, *pin_dir = NULL, *state = NULL;
-	const struct opt opts[] = {
-		{ "config", 'c', "FILE", "dmscd's configuration", &config, NULL },
-		{ "pin-dir", 0, "DIR", "as given to dmscd", &pin_dir, NULL },
-		{ "state", 0, "DIR", "as given to dmscd", &state, NULL },
-		{ 0 }
-	};
+	const struct opt opts[] = { { "config", 'c', "FILE", "dmscd's configuration", &config, NULL },
+				    { "pin-dir", 0, "DIR", "as given to dmscd", &pin_dir, NULL },
+				    { "state", 0, "DIR", "as given to dmscd", &state, NULL },
+				    { 0 } };
 	struct hostconf conf;
 	struct dmsc_error err;
 	bool alone = false;
@@ -127,15 +125,17 @@ static int run(struct ctl *c, int argc, char **argv)
 	if (status)
 		return status;
 	if (c->json)
-		return ctl_print_json(json_pack("{s:b, s:s}", "off", 1, "by",
-						alone ? "dmscctl" : "dmscd"));
+		return ctl_print_json(
+			json_pack("{s:b, s:s}", "off", 1, "by", alone ? "dmscctl" : "dmscd"));
 	printf("off: nothing is classified or steered; traffic is left to routing%s\n",
 	       alone ? " (dmscd does not run)" : "");
 	return 0;
 }
 
 const struct command cmd_off = {
-	.name = "off", .usage = "", .summary = "kill switch: detach everything, plain forwarding",
+	.name = "off",
+	.usage = "",
+	.summary = "kill switch: detach everything, plain forwarding",
 	.details = "Works also when dmscd is dead or stuck. The next apply switches on again.",
 	.run = run,
 };

@@ -9,10 +9,9 @@
 
 static int list(struct ctl *c)
 {
-	static const char *const heads[] = {
-		"-PATH", "TO HOST", "INTERFACE", "NEXT HOP", "STATE", "-GROUPS", "-PLANNED",
-		"REASON", NULL
-	};
+	static const char *const heads[] = { "-PATH",	 "TO HOST", "INTERFACE",
+					     "NEXT HOP", "STATE",   "-GROUPS",
+					     "-PLANNED", "REASON",  NULL };
 	char bytes[UNITS_LEN];
 	const json_t *p;
 	struct table t;
@@ -26,7 +25,8 @@ static int list(struct ctl *c)
 	if (c->json)
 		return ctl_print_json(answer);
 	table_init(&t, c, heads);
-	json_array_foreach(json_object_get(answer, "paths"), i, p) {
+	json_array_foreach(json_object_get(answer, "paths"), i, p)
+	{
 		const char *state = ctl_str(p, "state");
 
 		table_add(&t, "%lld", ctl_int(p, "path"));
@@ -77,11 +77,10 @@ static int set(struct ctl *c, const char *state, const char *path, const char *i
 static int run(struct ctl *c, int argc, char **argv)
 {
 	const char *interface = NULL, *host = NULL;
-	const struct opt opts[] = {
-		{ "interface", 'i', "IF", "all paths that leave by this interface", &interface, NULL },
-		{ "to", 't', "HOST", "all paths to this host", &host, NULL },
-		{ 0 }
-	};
+	const struct opt opts[] = { { "interface", 'i', "IF",
+				      "all paths that leave by this interface", &interface, NULL },
+				    { "to", 't', "HOST", "all paths to this host", &host, NULL },
+				    { 0 } };
 	int n, status;
 
 	n = ctl_options(c, argc, argv, opts, 0, 2, &status);
@@ -98,7 +97,8 @@ const struct command cmd_path = {
 	.name = "path",
 	.usage = "[list | down PATH | up PATH]",
 	.summary = "paths of this host; take one out, let it back",
-	.details = "A path that was taken out stays out over restarts and new plans; its traffic is left to\n"
-		   "routing. \"up\" releases it; it is used again once its link and next hop are up.",
+	.details =
+		"A path that was taken out stays out over restarts and new plans; its traffic is left to\n"
+		"routing. \"up\" releases it; it is used again once its link and next hop are up.",
 	.run = run,
 };

@@ -55,9 +55,9 @@ static void print_totals(const struct ctl *c, const struct plan_totals *t)
 
 static void print_classes(const struct ctl *c, const struct plan *p)
 {
-	static const char *const heads[] = {
-		"CLASS", "-FLOWS", "-BETWEEN HOSTS", "-MESSAGES", "-BYTES", "-ON THE NETWORK", NULL
-	};
+	static const char *const heads[] = { "CLASS",	  "-FLOWS", "-BETWEEN HOSTS",
+					     "-MESSAGES", "-BYTES", "-ON THE NETWORK",
+					     NULL };
 	static const int order[] = { 7, 6, 5, 4, 3, 2, 0, 1 };
 	struct table table;
 	char a[UNITS_LEN], b[UNITS_LEN], m[UNITS_LEN];
@@ -135,9 +135,8 @@ static void print_links(const struct ctl *c, struct plan *p)
 
 static void print_hosts(const struct ctl *c, const struct plan *p)
 {
-	static const char *const heads[] = {
-		"HOST", "-INSTANCES", "-QUEUES", "-PATHS", "CLASSES", NULL
-	};
+	static const char *const heads[] = { "HOST",   "-INSTANCES", "-QUEUES",
+					     "-PATHS", "CLASSES",    NULL };
 	struct table table;
 	char names[128];
 
@@ -187,11 +186,10 @@ static int run(struct ctl *c, int argc, char **argv)
 {
 	struct inputs in = { 0 };
 	const char *output = NULL;
-	const struct opt opts[] = {
-		INPUTS_OPTIONS(&in),
-		{ "output", 'o', "FILE", "write the plan here, for dmscctl apply", &output, NULL },
-		{ 0 }
-	};
+	const struct opt opts[] = { INPUTS_OPTIONS(&in),
+				    { "output", 'o', "FILE",
+				      "write the plan here, for dmscctl apply", &output, NULL },
+				    { 0 } };
 	struct dmsc_error err;
 	struct plan plan;
 	char *text;
@@ -226,7 +224,8 @@ const struct command cmd_plan = {
 	.name = "plan",
 	.usage = "--job FILE --topology FILE [--workload FILE] [--output FILE]",
 	.summary = "make a plan from a job and a cluster",
-	.details = "Works without dmscd. With --json the plan itself goes to stdout, unless --output\n"
-		   "names a file for it.",
+	.details =
+		"Works without dmscd. With --json the plan itself goes to stdout, unless --output\n"
+		"names a file for it.",
 	.run = run,
 };

@@ -6,10 +6,9 @@
 
 static int run(struct ctl *c, int argc, char **argv)
 {
-	static const char *const heads[] = {
-		"INTERFACE", "-SLOT", "CLASS", "-SID", "NAME", "-WEIGHT", "-PACKETS", "-BYTES",
-		"-DROPS", "-MARKS", "-BACKLOG", NULL
-	};
+	static const char *const heads[] = { "INTERFACE", "-SLOT",   "CLASS",	 "-SID",
+					     "NAME",	  "-WEIGHT", "-PACKETS", "-BYTES",
+					     "-DROPS",	  "-MARKS",  "-BACKLOG", NULL };
 	char a[UNITS_LEN];
 	const json_t *q;
 	struct table t;
@@ -28,7 +27,8 @@ static int run(struct ctl *c, int argc, char **argv)
 	if (c->json)
 		return ctl_print_json(answer);
 	table_init(&t, c, heads);
-	json_array_foreach(json_object_get(answer, "queues"), i, q) {
+	json_array_foreach(json_object_get(answer, "queues"), i, q)
+	{
 		table_add(&t, "%s", ctl_str(q, "interface"));
 		table_add(&t, "%lld", ctl_int(q, "slot"));
 		table_add(&t, "%s", ctl_str(q, "class"));
@@ -47,6 +47,8 @@ static int run(struct ctl *c, int argc, char **argv)
 }
 
 const struct command cmd_queue = {
-	.name = "queue", .usage = "[list]", .summary = "scheduling queues of the kernel module",
+	.name = "queue",
+	.usage = "[list]",
+	.summary = "scheduling queues of the kernel module",
 	.run = run,
 };

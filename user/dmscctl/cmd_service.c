@@ -9,9 +9,8 @@
 
 static int list(struct ctl *c)
 {
-	static const char *const heads[] = {
-		"-SID", "NAME", "SERVICE", "HOST", "CLASS", "-PROCESSES", NULL
-	};
+	static const char *const heads[] = { "-SID",  "NAME",	    "SERVICE", "HOST",
+					     "CLASS", "-PROCESSES", NULL };
 	const json_t *s;
 	struct table t;
 	json_t *answer;
@@ -24,7 +23,8 @@ static int list(struct ctl *c)
 	if (c->json)
 		return ctl_print_json(answer);
 	table_init(&t, c, heads);
-	json_array_foreach(json_object_get(answer, "services"), i, s) {
+	json_array_foreach(json_object_get(answer, "services"), i, s)
+	{
 		table_add(&t, "%lld", ctl_int(s, "sid"));
 		table_add(&t, "%s", ctl_str(s, "name"));
 		table_add(&t, "%s", ctl_str(s, "mic_name"));
@@ -55,7 +55,8 @@ static void print_by_class(const char *title, const json_t *o)
 	json_t *v;
 
 	printf("%-10s", title);
-	json_object_foreach((json_t *)o, key, v) {
+	json_object_foreach((json_t *)o, key, v)
+	{
 		printf("%s%s %lld", sep, key, (long long)json_integer_value(v));
 		sep = ", ";
 	}
@@ -79,7 +80,8 @@ static int show(struct ctl *c, const char *name)
 	       ctl_str(s, "name"), ctl_int(s, "sid"), ctl_str(s, "mic_name"), ctl_int(s, "mic"),
 	       ctl_str(s, "host"), ctl_bool(s, "local") ? " (this one)" : "");
 	printf("class     %s; may use ", ctl_str(s, "class"));
-	json_array_foreach(json_object_get(s, "classes"), i, v) {
+	json_array_foreach(json_object_get(s, "classes"), i, v)
+	{
 		printf("%s%s", sep, json_string_value(v));
 		sep = ", ";
 	}
@@ -146,7 +148,8 @@ const struct command cmd_service = {
 	.name = "service",
 	.usage = "[list | show NAME | exec NAME -- COMMAND...]",
 	.summary = "instances, and running a command as one",
-	.details = "NAME is an instance's name or SID. exec puts the command into the instance's cgroup;\n"
-		   "write \"--\" before the command so that its options stay its own.",
+	.details =
+		"NAME is an instance's name or SID. exec puts the command into the instance's cgroup;\n"
+		"write \"--\" before the command so that its options stay its own.",
 	.run = run,
 };

@@ -44,9 +44,7 @@ static void print_parts(const struct ctl *c, const json_t *s)
 
 static void print_interfaces(const struct ctl *c, const json_t *s)
 {
-	static const char *const heads[] = {
-		"INTERFACE", "-INDEX", "STATE", "-RATE", "QDISC", NULL
-	};
+	static const char *const heads[] = { "INTERFACE", "-INDEX", "STATE", "-RATE", "QDISC", NULL };
 	const json_t *list = json_object_get(s, "interfaces"), *i;
 	char rate[UNITS_LEN];
 	struct table t;
@@ -56,7 +54,8 @@ static void print_interfaces(const struct ctl *c, const json_t *s)
 		return;
 	putchar('\n');
 	table_init(&t, c, heads);
-	json_array_foreach(list, n, i) {
+	json_array_foreach(list, n, i)
+	{
 		table_add(&t, "%s", ctl_str(i, "name"));
 		table_add(&t, "%lld", ctl_int(i, "ifindex"));
 		table_add(&t, "%s", ctl_bool(i, "up") ? "up" : "down");
@@ -68,9 +67,8 @@ static void print_interfaces(const struct ctl *c, const json_t *s)
 
 static void print_history(const struct ctl *c, const json_t *s)
 {
-	static const char *const heads[] = {
-		"-GENERATION", "APPLIED", "JOB", "-INSTANCES", "-FLOWS", NULL
-	};
+	static const char *const heads[] = { "-GENERATION", "APPLIED", "JOB",
+					     "-INSTANCES",  "-FLOWS",  NULL };
 	const json_t *list = json_object_get(s, "history"), *g;
 	char date[UNITS_LEN];
 	struct table t;
@@ -80,7 +78,8 @@ static void print_history(const struct ctl *c, const json_t *s)
 		return;
 	putchar('\n');
 	table_init(&t, c, heads);
-	json_array_foreach(list, n, g) {
+	json_array_foreach(list, n, g)
+	{
 		table_add(&t, "%lld", ctl_int(g, "generation"));
 		table_add(&t, "%s", units_date(ctl_int(g, "applied"), date));
 		table_add(&t, "%s", ctl_str(g, "job"));
@@ -118,5 +117,8 @@ static int run(struct ctl *c, int argc, char **argv)
 }
 
 const struct command cmd_status = {
-	.name = "status", .usage = "", .summary = "what is in force on this host", .run = run,
+	.name = "status",
+	.usage = "",
+	.summary = "what is in force on this host",
+	.run = run,
 };

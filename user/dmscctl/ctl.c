@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_OPTIONS	24
+#define MAX_OPTIONS 24
 
 static void show_help(const struct ctl *c, const struct opt *opts)
 {
@@ -36,8 +36,8 @@ static void show_help(const struct ctl *c, const struct opt *opts)
 	       "  -h, --help                this\n");
 }
 
-__attribute__((format(printf, 2, 0)))
-static int wrong(const struct ctl *c, const char *fmt, const char *what)
+__attribute__((format(printf, 2, 0))) static int wrong(const struct ctl *c, const char *fmt,
+						       const char *what)
 {
 	char text[256];
 
@@ -176,8 +176,7 @@ void ctl_warnings(const json_t *answer)
 	const json_t *list = json_object_get(answer, "warnings"), *w;
 	size_t i;
 
-	json_array_foreach(list, i, w)
-		fprintf(stderr, "warning: %s\n", json_string_value(w));
+	json_array_foreach(list, i, w) fprintf(stderr, "warning: %s\n", json_string_value(w));
 }
 
 const char *ctl_color(const struct ctl *c, const char *word)

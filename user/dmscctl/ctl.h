@@ -14,15 +14,15 @@
 #include "lib/error.h"
 #include "lib/ipc.h"
 
-#define STATUS_FAILED	1	/* could not be done */
-#define STATUS_USAGE	2	/* wrong options or bad input; nothing was done */
+#define STATUS_FAILED 1 /* could not be done */
+#define STATUS_USAGE  2 /* wrong options or bad input; nothing was done */
 
-#define CALL_TIMEOUT_MS	30000	/* an apply waits 5 s for next hops, the rest is work */
+#define CALL_TIMEOUT_MS 30000 /* an apply waits 5 s for next hops, the rest is work */
 
 struct ctl {
 	const char *socket;
 	bool json;
-	bool exact;		/* numbers as they are, no units */
+	bool exact; /* numbers as they are, no units */
 	bool color;
 	bool help;
 	const struct command *command;
@@ -31,18 +31,18 @@ struct ctl {
 /* An option of one command; ends with name NULL. */
 struct opt {
 	const char *name;
-	int letter;		/* short form, 0 none */
-	const char *arg;	/* name of its argument, NULL: a flag */
+	int letter;	 /* short form, 0 none */
+	const char *arg; /* name of its argument, NULL: a flag */
 	const char *help;
-	const char **value;	/* with an argument */
-	bool *flag;		/* without */
+	const char **value; /* with an argument */
+	bool *flag;	    /* without */
 };
 
 struct command {
 	const char *name;
-	const char *usage;	/* what follows the name: "PLAN", "[list|show NAME]" */
+	const char *usage; /* what follows the name: "PLAN", "[list|show NAME]" */
 	const char *summary;
-	const char *details;	/* for its own --help; NULL: none */
+	const char *details; /* for its own --help; NULL: none */
 	int (*run)(struct ctl *c, int argc, char **argv);
 };
 

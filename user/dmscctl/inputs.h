@@ -10,11 +10,13 @@ struct inputs {
 	const char *job, *topology, *workload;
 };
 
-#define INPUTS_OPTIONS(in) \
-	{ "job", 'f', "FILE", "job file (YAML)", &(in)->job, NULL }, \
-	{ "topology", 't', "FILE", "topology file (YAML)", &(in)->topology, NULL }, \
-	{ "workload", 'w', "FILE", "take the traffic from this AICB workload file", \
-	  &(in)->workload, NULL }
+#define INPUTS_OPTIONS(in)                                                                  \
+	{ "job", 'f', "FILE", "job file (YAML)", &(in)->job, NULL },                        \
+		{ "topology", 't', "FILE", "topology file (YAML)", &(in)->topology, NULL }, \
+	{                                                                                   \
+		"workload", 'w', "FILE", "take the traffic from this AICB workload file",   \
+			&(in)->workload, NULL                                               \
+	}
 
 /** inputs_plan - read them all and plan; -EINVAL with the parser's one line */
 int inputs_plan(const struct inputs *in, struct plan *out, struct dmsc_error *err);

@@ -7,7 +7,7 @@
 
 #include "dmscctl/ctl.h"
 
-#define TABLE_MAX_COLUMNS	12
+#define TABLE_MAX_COLUMNS 12
 
 struct table {
 	const struct ctl *ctl;

@@ -18,8 +18,11 @@ static const char *scaled(double n, double step, const char *const *names, const
 	if (i == 0)
 		snprintf(out, UNITS_LEN, "%.0f%s%s", n, *unit ? " " : "", unit);
 	else
-		snprintf(out, UNITS_LEN, "%.*f %s%s", n >= 100 ? 0 : n >= 10 ? 1 : 2, n, names[i],
-			 unit);
+		snprintf(out, UNITS_LEN, "%.*f %s%s",
+			 n >= 100 ? 0 :
+			 n >= 10  ? 1 :
+				    2,
+			 n, names[i], unit);
 	return out;
 }
 

@@ -16,15 +16,15 @@
 #include "lib/log.h"
 #include "lib/neigh.h"
 
-#define HOPS_USEC	(5 * 1000 * 1000)	/* for all next hops to answer */
-#define POLL_USEC	(100 * 1000)
+#define HOPS_USEC (5 * 1000 * 1000) /* for all next hops to answer */
+#define POLL_USEC (100 * 1000)
 
 struct apply {
 	struct hostplan *hp;
 	uint64_t client;
 	json_t *warnings;
 	sd_event_source *timer;
-	uint64_t deadline;		/* CLOCK_MONOTONIC, µs */
+	uint64_t deadline; /* CLOCK_MONOTONIC, µs */
 };
 
 static void warn(struct apply *a, json_t *text)
@@ -59,9 +59,10 @@ static void warn_paths(struct apply *a, const uint8_t *flags)
 
 		if (flags[p] & DMSC_PATH_F_UP)
 			continue;
-		warn(a, json_sprintf("path %u to %s by %s (next hop %s) is down: %s; its traffic is left to routing",
-				     p, hp->plan.hosts[hp->tables.about[p].dst_host].name, l->if_a,
-				     neigh_format(&l->addr_b, text), watch_why(hp, p)));
+		warn(a,
+		     json_sprintf("path %u to %s by %s (next hop %s) is down: %s; its traffic is left to routing",
+				  p, hp->plan.hosts[hp->tables.about[p].dst_host].name, l->if_a,
+				  neigh_format(&l->addr_b, text), watch_why(hp, p)));
 	}
 }
 
@@ -74,15 +75,12 @@ static json_t *result(struct daemon *d, struct apply *a, bool check, bool change
 		up += hp->paths[p].flags & DMSC_PATH_F_UP;
 		down += !(hp->paths[p].flags & DMSC_PATH_F_UP);
 	}
-	return json_pack("{s:b, s:s, s:s, s:b, s:b, s:I, s:i, s:i, s:{s:i, s:i}, s:i, s:O}",
-			 "ok", 1, "host", d->conf.host, "job", hp->plan.job,
-			 "check", check, "changed", changed,
-			 "generation", (json_int_t)hp->generation,
-			 "instances", (int)hp->nr_local,
-			 "instances_total", (int)hp->plan.nr_instances,
-			 "paths", "up", up, "down", down,
-			 "queues", (int)hp->tables.nr_queues,
-			 "warnings", a->warnings);
+	return json_pack("{s:b, s:s, s:s, s:b, s:b, s:I, s:i, s:i, s:{s:i, s:i}, s:i, s:O}", "ok",
+			 1, "host", d->conf.host, "job", hp->plan.job, "check", check, "changed",
+			 changed, "generation", (json_int_t)hp->generation, "instances",
+			 (int)hp->nr_local, "instances_total", (int)hp->plan.nr_instances, "paths",
+			 "up", up, "down", down, "queues", (int)hp->tables.nr_queues, "warnings",
+			 a->warnings);
 }
 
 /*
@@ -106,8 +104,7 @@ static bool same_as_stored(struct daemon *d, struct hostplan *hp, const void *bl
 		hp->generation = stored.generation;
 		hp->applied = stored.applied;
 	}
-	*same_text = stored.text_len == hp->text_len &&
-		     !memcmp(stored.text, hp->text, hp->text_len);
+	*same_text = stored.text_len == hp->text_len && !memcmp(stored.text, hp->text, hp->text_len);
 	registry_plan_free(&stored);
 	return same;
 }
@@ -117,8 +114,12 @@ static int store(struct daemon *d, struct apply *a, const void *blob, size_t len
 		 struct dmsc_error *err)
 {
 	struct registry_plan p = {
-		.generation = a->hp->generation, .applied = time(NULL), .text = a->hp->text,
-		.text_len = a->hp->text_len, .tables = (void *)blob, .tables_len = len,
+		.generation = a->hp->generation,
+		.applied = time(NULL),
+		.text = a->hp->text,
+		.text_len = a->hp->text_len,
+		.tables = (void *)blob,
+		.tables_len = len,
 	};
 
 	memcpy(p.job, a->hp->plan.job, sizeof(p.job));
@@ -177,8 +178,7 @@ static void take_over(struct daemon *d, struct apply *a)
 }
 
 /* Everything is prepared: decide and change. */
-static int apply_finish(struct daemon *d, struct apply *a, json_t **answer,
-			struct dmsc_error *err)
+static int apply_finish(struct daemon *d, struct apply *a, json_t **answer, struct dmsc_error *err)
 {
 	struct hostplan *hp = a->hp;
 	bool changed = true, same_text = false;
@@ -219,9 +219,8 @@ static int apply_finish(struct daemon *d, struct apply *a, json_t **answer,
 		log_info("generation %u: job %s, %u instances here, %zu paths", hp->generation,
 			 hp->plan.job, hp->nr_local, hp->tables.t.nr_paths - 1);
 		daemon_event(d, "generation",
-			     json_pack("{s:I, s:s, s:i}", "generation",
-				       (json_int_t)hp->generation, "job", hp->plan.job,
-				       "instances", (int)hp->nr_local));
+			     json_pack("{s:I, s:s, s:i}", "generation", (json_int_t)hp->generation,
+				       "job", hp->plan.job, "instances", (int)hp->nr_local));
 	}
 	take_over(d, a);
 out:
@@ -315,8 +314,9 @@ static int prepare(struct daemon *d, struct apply *a, struct dmsc_error *err)
 		return ret;
 	if (datapath_open(d)) {
 		if (d->conf.bpf)
-			warn(a, json_sprintf("bpf: %s; queues and class settings work, classification and steering do not",
-					     d->dp_why.text));
+			warn(a,
+			     json_sprintf("bpf: %s; queues and class settings work, classification and steering do not",
+					  d->dp_why.text));
 	} else {
 		ret = datapath_attach(d, a->hp, err);
 	}
@@ -326,7 +326,9 @@ static int prepare(struct daemon *d, struct apply *a, struct dmsc_error *err)
 		return ret;
 	ret = hops_ask(d, a->hp, &managed, err);
 	if (!ret && !managed)
-		warn(a, json_string("next hops: this kernel knows no managed neighbours (5.16 does); they are resolved once and may expire"));
+		warn(a,
+		     json_string(
+			     "next hops: this kernel knows no managed neighbours (5.16 does); they are resolved once and may expire"));
 	return ret;
 }
 
@@ -347,7 +349,7 @@ static int check_only(struct daemon *d, struct apply *a, json_t **answer, struct
 	flags = calloc(hp->tables.t.nr_paths + 1, 1);
 	blob = tables_blob(&hp->tables, &len);
 	ret = flags && blob ? watch_paths(d, hp, flags, err) :
-	      dmsc_fail(err, -ENOMEM, "apply: no memory");
+			      dmsc_fail(err, -ENOMEM, "apply: no memory");
 	if (!ret) {
 		changed = !same_as_stored(d, hp, blob, len, &same_text);
 		/* A next hop that was never asked says nothing: it will be asked. */

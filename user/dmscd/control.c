@@ -15,11 +15,11 @@
 #include "lib/ipc.h"
 #include "lib/log.h"
 
-#define MAX_CLIENTS	64
-#define MAX_MEMORY	(256UL << 20)	/* what all clients' lines may hold */
-#define MAX_EVENTS	(1UL << 20)	/* unread bytes before a monitor is dropped */
-#define READ_AT_ONCE	(256 * 1024)	/* of one client before others have their turn */
-#define SILENT_USEC	(60UL * 1000 * 1000)
+#define MAX_CLIENTS  64
+#define MAX_MEMORY   (256UL << 20) /* what all clients' lines may hold */
+#define MAX_EVENTS   (1UL << 20)   /* unread bytes before a monitor is dropped */
+#define READ_AT_ONCE (256 * 1024)  /* of one client before others have their turn */
+#define SILENT_USEC  (60UL * 1000 * 1000)
 
 struct client {
 	struct client *next;
@@ -30,9 +30,9 @@ struct client {
 	struct ipc_buf in;
 	char *out;
 	size_t out_start, out_end, out_cap;
-	bool waiting;			/* for the answer of an apply */
+	bool waiting; /* for the answer of an apply */
 	bool monitor;
-	bool closing;			/* after what is in out */
+	bool closing; /* after what is in out */
 };
 
 struct control {
@@ -121,7 +121,7 @@ static void client_interest(struct client *c)
 	bool in = !c->closing && !c->waiting && c->out_start == c->out_end;
 
 	sd_event_source_set_io_events(c->io, (in || c->monitor ? EPOLLIN : 0) |
-				      (c->out_start < c->out_end ? EPOLLOUT : 0));
+						     (c->out_start < c->out_end ? EPOLLOUT : 0));
 }
 
 static int client_put(struct client *c, const json_t *msg)
@@ -207,7 +207,7 @@ static int client_line(struct client *c, const char *line, size_t len)
 
 	if (!json_is_object(req)) {
 		const char *what = req ? "request: not an object, expected one" :
-				   "request: not JSON, expected one object a line";
+					 "request: not JSON, expected one object a line";
 
 		json_decref(req);
 		return client_fail(c, -EINVAL, what);
@@ -215,7 +215,7 @@ static int client_line(struct client *c, const char *line, size_t len)
 	c->waiting = true;
 	ret = request_handle(d, id, req, &answer, &err);
 	json_decref(req);
-	if (ret == 1)		/* answered later; while it waits nothing is read */
+	if (ret == 1) /* answered later; while it waits nothing is read */
 		return 0;
 	c = client_find(d, id);
 	if (!c) {
@@ -287,7 +287,7 @@ static void client_read(struct client *c)
 		return;
 	}
 	client_alive(c);
-	if (c->monitor)		/* has nothing more to say */
+	if (c->monitor) /* has nothing more to say */
 		return;
 	ret = ipc_buf_add(&c->in, ctl->chunk, n);
 	if (ret == -EMSGSIZE)
@@ -438,12 +438,12 @@ static int listen_at(const char *path, struct dmsc_error *err)
 	slash = strrchr(dir, '/');
 	if (slash && slash != dir) {
 		*slash = '\0';
-		mkdir(dir, 0755);	/* if it cannot be made, bind says so */
+		mkdir(dir, 0755); /* if it cannot be made, bind says so */
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return dmsc_fail(err, -errno, "socket: %s", strerror(errno));
-	unlink(path);			/* ours: the lock on the state directory says so */
+	unlink(path); /* ours: the lock on the state directory says so */
 	mask = umask(0177);
 	ret = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) ? -errno : 0;
 	umask(mask);
@@ -464,7 +464,7 @@ int control_start(struct daemon *d, struct dmsc_error *err)
 		return dmsc_fail(err, -ENOMEM, "socket: no memory");
 	ctl->chunk = malloc(READ_AT_ONCE);
 	ctl->fd = ctl->chunk ? listen_at(d->conf.socket, err) :
-		  dmsc_fail(err, -ENOMEM, "socket: no memory");
+			       dmsc_fail(err, -ENOMEM, "socket: no memory");
 	if (ctl->fd < 0) {
 		int ret = ctl->fd;
 

@@ -25,19 +25,19 @@ struct watch;
 struct daemon {
 	struct hostconf conf;
 	sd_event *event;
-	int lock;			/* <state>/lock: one daemon a state directory */
-	int64_t started;		/* seconds since 1970 */
+	int lock;	 /* <state>/lock: one daemon a state directory */
+	int64_t started; /* seconds since 1970 */
 
 	struct registry *registry;
 	struct rtnl *rtnl;
-	struct dataplane *dp;		/* NULL: see dp_why */
-	struct queues *queues;		/* NULL: see queues_why */
+	struct dataplane *dp;  /* NULL: see dp_why */
+	struct queues *queues; /* NULL: see queues_why */
 	sd_event_source *queue_events;
 	struct dmsc_error dp_why, queues_why;
 
-	struct hostplan *current;	/* in force; NULL: none, see plan_why */
-	struct dmsc_error plan_why;	/* why the stored plan is not in force */
-	struct apply *apply;		/* under way */
+	struct hostplan *current;   /* in force; NULL: none, see plan_why */
+	struct dmsc_error plan_why; /* why the stored plan is not in force */
+	struct apply *apply;	    /* under way */
 
 	struct control *control;
 	struct watch *watch;

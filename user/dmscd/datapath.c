@@ -17,7 +17,8 @@
 static struct dataplane_config config(const struct daemon *d)
 {
 	return (struct dataplane_config){
-		.pin_dir = d->conf.pin_dir, .cgroup = d->conf.cgroup_root,
+		.pin_dir = d->conf.pin_dir,
+		.cgroup = d->conf.cgroup_root,
 	};
 }
 

@@ -263,7 +263,7 @@ int hostplan_cgroups(struct daemon *d, struct hostplan *hp, bool check, struct d
 				return ret;
 		}
 		if (!stat(path, &st))
-			hp->cgroup_ids[i] = st.st_ino;	/* what bpf_get_current_cgroup_id() says */
+			hp->cgroup_ids[i] = st.st_ino; /* what bpf_get_current_cgroup_id() says */
 		else if (check && errno == ENOENT)
 			hp->cgroup_ids[i] = UINT64_MAX - i;
 		else
@@ -289,8 +289,7 @@ static bool uses_cgroup(const struct hostplan *hp, const char *cgroup)
 	return false;
 }
 
-void hostplan_retire_cgroups(struct daemon *d, const struct hostplan *old,
-			     const struct hostplan *hp)
+void hostplan_retire_cgroups(struct daemon *d, const struct hostplan *old, const struct hostplan *hp)
 {
 	char path[512], *slash;
 
@@ -311,9 +310,12 @@ void hostplan_retire_cgroups(struct daemon *d, const struct hostplan *old,
 int hostplan_build(struct daemon *d, struct hostplan *hp, struct dmsc_error *err)
 {
 	struct tables_input in = {
-		.plan = &hp->plan, .host = hp->host, .profile = &d->conf.profile,
+		.plan = &hp->plan,
+		.host = hp->host,
+		.profile = &d->conf.profile,
 		.flags = (d->conf.steer ? DMSC_CTL_STEER : 0) | (d->conf.mark ? DMSC_CTL_DSCP : 0),
-		.cgroup_ids = hp->cgroup_ids, .ifindexes = hp->ifindexes,
+		.cgroup_ids = hp->cgroup_ids,
+		.ifindexes = hp->ifindexes,
 	};
 	int ret;
 

@@ -14,14 +14,14 @@
 struct daemon;
 
 struct path_state {
-	bool admin_down;		/* taken out by hand */
-	bool link_up, hop_ok;		/* interface, next hop */
-	uint8_t flags;			/* DMSC_PATH_F_*, as in force */
+	bool admin_down;      /* taken out by hand */
+	bool link_up, hop_ok; /* interface, next hop */
+	uint8_t flags;	      /* DMSC_PATH_F_*, as in force */
 };
 
 /* A rail: one of the host's links in the topology. */
 struct rail {
-	uint32_t link;			/* topology link */
+	uint32_t link; /* topology link */
 	struct link_info info;
 };
 
@@ -29,18 +29,18 @@ struct hostplan {
 	struct plan plan;
 	char *text;
 	size_t text_len;
-	uint32_t host;			/* this one, in plan.hosts */
+	uint32_t host; /* this one, in plan.hosts */
 	struct rail *rails;
 	uint32_t nr_rails;
-	uint32_t *ifindexes;		/* by topology link, 0 not a rail */
-	uint64_t *cgroup_ids;		/* by plan instance, 0 remote or not made */
+	uint32_t *ifindexes;  /* by topology link, 0 not a rail */
+	uint64_t *cgroup_ids; /* by plan instance, 0 remote or not made */
 	uint32_t nr_local;
-	char **made;			/* cgroups that hostplan_cgroups() made */
+	char **made; /* cgroups that hostplan_cgroups() made */
 	size_t nr_made;
 	struct tables tables;
-	struct path_state *paths;	/* tables.t.nr_paths */
-	uint32_t generation;		/* 0: not in force */
-	int64_t applied;		/* seconds since 1970 */
+	struct path_state *paths; /* tables.t.nr_paths */
+	uint32_t generation;	  /* 0: not in force */
+	int64_t applied;	  /* seconds since 1970 */
 	bool in_force;
 };
 

@@ -24,14 +24,24 @@
 #include "lib/log.h"
 
 enum {
-	OPT_HOST = 'H', OPT_CONFIG = 'c', OPT_INTERFACE = 'i', OPT_FOREGROUND = 'f',
+	OPT_HOST = 'H',
+	OPT_CONFIG = 'c',
+	OPT_INTERFACE = 'i',
+	OPT_FOREGROUND = 'f',
 	OPT_VERBOSE = 'v',
-	OPT_SOCKET = 256, OPT_STATE, OPT_PIN_DIR, OPT_CGROUP_ROOT, OPT_PROFILE, OPT_NO_QUEUES,
-	OPT_NO_BPF, OPT_FLUSH, OPT_CHECK,
+	OPT_SOCKET = 256,
+	OPT_STATE,
+	OPT_PIN_DIR,
+	OPT_CGROUP_ROOT,
+	OPT_PROFILE,
+	OPT_NO_QUEUES,
+	OPT_NO_BPF,
+	OPT_FLUSH,
+	OPT_CHECK,
 };
 
 struct options {
-	const char *config;		/* NULL: the default file, if it is there */
+	const char *config; /* NULL: the default file, if it is there */
 	const char *host, *socket, *state, *pin_dir, *cgroup_root, *profile;
 	const char *interfaces[HOSTCONF_MAX_INTERFACES];
 	uint32_t nr_interfaces;
@@ -152,8 +162,8 @@ static int load_conf(const struct options *o, struct hostconf *c, struct dmsc_er
 	if (!ret)
 		ret = take("--pin-dir", o->pin_dir, c->pin_dir, sizeof(c->pin_dir), true, err);
 	if (!ret)
-		ret = take("--cgroup-root", o->cgroup_root, c->cgroup_root,
-			   sizeof(c->cgroup_root), true, err);
+		ret = take("--cgroup-root", o->cgroup_root, c->cgroup_root, sizeof(c->cgroup_root),
+			   true, err);
 	for (uint32_t i = 0; i < o->nr_interfaces && !ret; i++) {
 		c->nr_interfaces = i + 1;
 		ret = take("--interface", o->interfaces[i], c->interfaces[i],
@@ -324,8 +334,8 @@ static int go_background(void)
 		close(fds[1]);
 		if (read(fds[0], &ok, 1) == 1)
 			_exit(0);
-		_exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ?
-		      WEXITSTATUS(status) : 1);
+		_exit(waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) :
+									     1);
 	}
 	close(fds[0]);
 	setsid();
@@ -341,8 +351,8 @@ static void tell_ready(int pipe)
 		return;
 	log_background();
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 ||
-	    chdir("/") || write(pipe, "", 1) != 1)
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0 || chdir("/") ||
+	    write(pipe, "", 1) != 1)
 		log_warn("cannot leave the terminal: %s", strerror(errno));
 	if (null > 2)
 		close(null);
@@ -387,10 +397,15 @@ static int flush(struct daemon *d, struct dmsc_error *err)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, on_option, NULL,
+		options,
+		on_option,
+		NULL,
 		"Classifies, steers and schedules the traffic of training jobs on this host.\v"
 		"SIGTERM ends the daemon and leaves the data path at work; --flush removes it. "
-		"SIGHUP reads the configuration again.", NULL, NULL, NULL
+		"SIGHUP reads the configuration again.",
+		NULL,
+		NULL,
+		NULL
 	};
 	struct options o = { 0 };
 	struct running r = { .d = { .lock = -1 }, .options = &o };

@@ -14,7 +14,7 @@
 #include "dmscd/queuectl.h"
 #include "lib/log.h"
 
-#define OUR_HANDLE	0xd5c00000U
+#define OUR_HANDLE 0xd5c00000U
 
 struct root {
 	uint32_t ifindex, handle;
@@ -31,15 +31,14 @@ static int on_qdisc(const struct nlmsghdr *nlh, void *data)
 	    (uint32_t)tc->tcm_ifindex != root->ifindex || tc->tcm_parent != TC_H_ROOT)
 		return MNL_CB_OK;
 	root->handle = tc->tcm_handle;
-	mnl_attr_for_each(attr, nlh, sizeof(*tc))
-		if (mnl_attr_get_type(attr) == TCA_KIND &&
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			snprintf(root->kind, sizeof(root->kind), "%s", mnl_attr_get_str(attr));
+	mnl_attr_for_each(attr, nlh,
+			  sizeof(*tc)) if (mnl_attr_get_type(attr) == TCA_KIND &&
+					   mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
+		snprintf(root->kind, sizeof(root->kind), "%s", mnl_attr_get_str(attr));
 	return MNL_CB_OK;
 }
 
-static int get_root(struct daemon *d, uint32_t ifindex, struct root *root,
-		    struct dmsc_error *err)
+static int get_root(struct daemon *d, uint32_t ifindex, struct root *root, struct dmsc_error *err)
 {
 	struct nlmsghdr *nlh;
 	struct tcmsg *tc;
@@ -94,8 +93,7 @@ static int install(struct daemon *d, const struct link_info *link, struct dmsc_e
 	return ret;
 }
 
-int queuectl_install(struct daemon *d, struct hostplan *hp, json_t *warnings,
-		     struct dmsc_error *err)
+int queuectl_install(struct daemon *d, struct hostplan *hp, json_t *warnings, struct dmsc_error *err)
 {
 	if (!d->conf.install_qdisc || queuectl_open(d))
 		return 0;
@@ -111,8 +109,8 @@ int queuectl_install(struct daemon *d, struct hostplan *hp, json_t *warnings,
 		/* A handle of its own means that somebody chose it. */
 		if (root.handle) {
 			json_array_append_new(warnings,
-				json_sprintf("queues: %s: qdisc %s %x: was put there by somebody, left alone",
-					     link->name, root.kind, root.handle >> 16));
+					      json_sprintf("queues: %s: qdisc %s %x: was put there by somebody, left alone",
+							   link->name, root.kind, root.handle >> 16));
 			continue;
 		}
 		ret = install(d, link, err);

@@ -34,10 +34,9 @@ static int on_queue_event(sd_event_source *s, int fd, uint32_t revents, void *ar
 		if (ev.event == DMSC_EVENT_DROPS)
 			daemon_event(d, "drops",
 				     json_pack("{s:i, s:s, s:I, s:I}", "ifindex", (int)ev.ifindex,
-					       "class", dmsc_class_name(ev.class.id),
-					       "packets",
-					       (json_int_t)ev.class.stats.drop_packets,
-					       "bytes", (json_int_t)ev.class.stats.drop_bytes));
+					       "class", dmsc_class_name(ev.class.id), "packets",
+					       (json_int_t)ev.class.stats.drop_packets, "bytes",
+					       (json_int_t)ev.class.stats.drop_bytes));
 	}
 	return 0;
 }
@@ -90,8 +89,7 @@ void queuectl_close(struct daemon *d)
 	d->queues = NULL;
 }
 
-int queuectl_class(struct daemon *d, uint32_t id, struct queue_class *out,
-		   struct dmsc_error *err)
+int queuectl_class(struct daemon *d, uint32_t id, struct queue_class *out, struct dmsc_error *err)
 {
 	int ret = registry_class_get(d->registry, id, out, err);
 
@@ -164,9 +162,8 @@ static bool has_queues(const struct queue_undo *now, uint32_t ifindex, uint32_t 
 			else
 				hi = mid;
 		}
-		if (lo == n || want[lo].slot != e->queue.slot ||
-		    want[lo].class != e->queue.class || want[lo].weight != e->queue.weight ||
-		    want[lo].sid != e->queue.sid)
+		if (lo == n || want[lo].slot != e->queue.slot || want[lo].class != e->queue.class ||
+		    want[lo].weight != e->queue.weight || want[lo].sid != e->queue.sid)
 			return false;
 		have++;
 	}
@@ -198,8 +195,8 @@ static int program_qdisc(struct daemon *d, const struct queue_qdisc *q,
 	if (note_change(undo, q->ifindex, q->handle))
 		return dmsc_fail(err, -ENOMEM, "queues: no memory");
 	if (set_classes)
-		ret = queues_set_classes(d->queues, q->ifindex, q->handle, classes,
-					 DMSC_NR_CLASSES, err);
+		ret = queues_set_classes(d->queues, q->ifindex, q->handle, classes, DMSC_NR_CLASSES,
+					 err);
 	if (!ret && set_queues)
 		ret = queues_set_queues(d->queues, q->ifindex, q->handle, queues, n, true, err);
 	return ret;
@@ -207,8 +204,7 @@ static int program_qdisc(struct daemon *d, const struct queue_qdisc *q,
 
 static int program_rail(struct daemon *d, const struct rail *rail,
 			const struct queue_class *classes, const struct queue_queue *queues,
-			size_t n, struct queue_undo *undo, json_t *warnings,
-			struct dmsc_error *err)
+			size_t n, struct queue_undo *undo, json_t *warnings, struct dmsc_error *err)
 {
 	struct queue_qdisc *qdiscs = NULL;
 	size_t nr = 0;
@@ -219,9 +215,10 @@ static int program_rail(struct daemon *d, const struct rail *rail,
 		return ret;
 	if (!nr && warnings)
 		json_array_append_new(warnings,
-			json_sprintf("queues: %s has no dmsc qdisc (its root is %s): stock scheduling there",
-				     rail->info.name,
-				     rail->info.qdisc[0] ? rail->info.qdisc : "unknown"));
+				      json_sprintf("queues: %s has no dmsc qdisc (its root is %s): stock scheduling there",
+						   rail->info.name,
+						   rail->info.qdisc[0] ? rail->info.qdisc :
+									 "unknown"));
 	for (size_t i = 0; i < nr && !ret; i++)
 		ret = program_qdisc(d, &qdiscs[i], classes, queues, n, undo, err);
 	free(qdiscs);
@@ -241,8 +238,8 @@ int queuectl_program(struct daemon *d, struct hostplan *hp, json_t *warnings,
 
 	if (queuectl_open(d)) {
 		if (warnings)
-			json_array_append_new(warnings, json_sprintf("queues: %s",
-								     d->queues_why.text));
+			json_array_append_new(warnings,
+					      json_sprintf("queues: %s", d->queues_why.text));
 		return 0;
 	}
 	ret = classes_of(d, classes, err);

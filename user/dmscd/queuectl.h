@@ -22,7 +22,7 @@ struct queue_undo {
 	size_t nr_queues;
 	struct {
 		uint32_t ifindex, handle;
-	} *qdiscs;			/* those that were changed */
+	} *qdiscs; /* those that were changed */
 	size_t nr_qdiscs;
 };
 
@@ -50,8 +50,7 @@ void queuectl_undo(struct daemon *d, const struct queue_undo *undo);
 void queuectl_undo_free(struct queue_undo *undo);
 
 /** queuectl_class - class @id as configured or set by hand */
-int queuectl_class(struct daemon *d, uint32_t id, struct queue_class *out,
-		   struct dmsc_error *err);
+int queuectl_class(struct daemon *d, uint32_t id, struct queue_class *out, struct dmsc_error *err);
 
 /** queuectl_install - sch_dmsc where the system's default qdisc is (install_qdisc) */
 int queuectl_install(struct daemon *d, struct hostplan *hp, json_t *warnings,

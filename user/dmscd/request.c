@@ -154,17 +154,18 @@ static int do_services(struct call *c)
 		snprintf(sid, sizeof(sid), "%u", s->sid);
 		if (name && strcmp(name, s->name) && strcmp(name, sid))
 			continue;
-		o = json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:b, s:b}", "sid",
-			      (json_int_t)s->sid, "name", s->name, "mic", (json_int_t)s->mic,
-			      "mic_name", s->mic_name, "host", s->host, "cgroup", s->cgroup,
-			      "local", s->local, "in_force", c->d->current != NULL);
+		o = json_pack("{s:I, s:s, s:I, s:s, s:s, s:s, s:b, s:b}", "sid", (json_int_t)s->sid,
+			      "name", s->name, "mic", (json_int_t)s->mic, "mic_name", s->mic_name,
+			      "host", s->host, "cgroup", s->cgroup, "local", s->local, "in_force",
+			      c->d->current != NULL);
 		if (o)
 			add_plan_details(c->d, o, s);
 		json_array_append_new(out, o);
 	}
 	free(list);
 	if (!ret && name && !json_array_size(out))
-		ret = dmsc_fail(c->err, -ENOENT, "service %s: unknown, expected a name or SID of `dmscctl service list`",
+		ret = dmsc_fail(c->err, -ENOENT,
+				"service %s: unknown, expected a name or SID of `dmscctl service list`",
 				name);
 	if (ret)
 		json_decref(out);
@@ -192,12 +193,11 @@ static json_t *path_json(const struct hostplan *hp, uint32_t p)
 		groups += hp->tables.t.groups[i].path == p;
 	return json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:I}", "path", (int)p,
 			 "host", hp->plan.hosts[about->dst_host].name, "interface", l->if_a,
-			 "ifindex", (int)hp->tables.paths[p].ifindex,
-			 "nexthop", neigh_format(&l->addr_b, hop),
-			 "state", s->flags & DMSC_PATH_F_UP ? "up" : "down",
-			 "reason", watch_why(hp, p),
-			 "routed", !!(s->flags & DMSC_PATH_F_ROUTED), "groups", groups,
-			 "bytes", (json_int_t)bytes);
+			 "ifindex", (int)hp->tables.paths[p].ifindex, "nexthop",
+			 neigh_format(&l->addr_b, hop), "state",
+			 s->flags & DMSC_PATH_F_UP ? "up" : "down", "reason", watch_why(hp, p),
+			 "routed", !!(s->flags & DMSC_PATH_F_ROUTED), "groups", groups, "bytes",
+			 (json_int_t)bytes);
 }
 
 static int need_plan(struct call *c)
@@ -233,7 +233,8 @@ static int do_path_set(struct call *c)
 	if (!state)
 		return -EINVAL;
 	if (strcmp(state, "up") && strcmp(state, "down"))
-		return dmsc_fail(c->err, -EINVAL, "request: state: '%s', expected up or down", state);
+		return dmsc_fail(c->err, -EINVAL, "request: state: '%s', expected up or down",
+				 state);
 	has_path = get_u32(c, "path", DMSC_MAX_PATHS - 1, &path);
 	if (has_path < 0)
 		return has_path;
@@ -254,7 +255,8 @@ static int do_path_set(struct call *c)
 		ret = registry_path_set(c->d->registry, dst, if_a, !strcmp(state, "down"), c->err);
 	}
 	if (!ret && !n)
-		ret = dmsc_fail(c->err, -ENOENT, "path: no such path, expected one of `dmscctl path list`");
+		ret = dmsc_fail(c->err, -ENOENT,
+				"path: no such path, expected one of `dmscctl path list`");
 	if (!ret) {
 		watch_refresh(c->d);
 		*c->answer = json_pack("{s:i}", "changed", (int)n);
@@ -265,9 +267,10 @@ static int do_path_set(struct call *c)
 static json_t *class_json(const struct queue_class *q)
 {
 	return json_pack("{s:s, s:i, s:s, s:i, s:i, s:i, s:i}", "class", dmsc_class_name(q->id),
-			 "id", (int)q->id, "mode", q->mode == DMSC_MODE_STRICT ? "strict" : "weighted",
-			 "weight", (int)q->weight, "share", (int)q->share, "limit", (int)q->limit,
-			 "ecn", (int)q->ecn);
+			 "id", (int)q->id, "mode",
+			 q->mode == DMSC_MODE_STRICT ? "strict" : "weighted", "weight",
+			 (int)q->weight, "share", (int)q->share, "limit", (int)q->limit, "ecn",
+			 (int)q->ecn);
 }
 
 static void add_stats(json_t *o, const struct queue_stats *s)
@@ -382,7 +385,8 @@ static int do_class_set(struct call *c)
 	}
 	if (!ret && sum > 900)
 		ret = dmsc_fail(c->err, -EINVAL,
-				"class: share: all add up to %u permille, expected at most 900", sum);
+				"class: share: all add up to %u permille, expected at most 900",
+				sum);
 	if (ret)
 		return ret;
 	ret = registry_class_set(d->registry, &q, c->err);
@@ -465,13 +469,12 @@ static int do_counters(struct call *c)
 	out = json_array();
 	for (size_t i = 0; i < n; i++) {
 		const struct dmsc_stats *s = &list[i].sum;
-		json_t *o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "class",
-				      dmsc_class_name(list[i].key.class),
-				      "dir", list[i].key.dir == DMSC_DIR_TX ? "tx" : "rx",
-				      "packets", (json_int_t)s->packets,
-				      "bytes", (json_int_t)s->bytes,
-				      "steered", (json_int_t)s->steered,
-				      "moved", (json_int_t)s->moved);
+		json_t *o =
+			json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "class",
+				  dmsc_class_name(list[i].key.class), "dir",
+				  list[i].key.dir == DMSC_DIR_TX ? "tx" : "rx", "packets",
+				  (json_int_t)s->packets, "bytes", (json_int_t)s->bytes, "steered",
+				  (json_int_t)s->steered, "moved", (json_int_t)s->moved);
 
 		add_service(d, o, list[i].key.sid);
 		json_array_append_new(out, o);
@@ -501,8 +504,8 @@ static int do_monitor(struct call *c)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	control_monitor(c->d, c->client);
-	*c->answer = json_pack("{s:s, s:f, s:s, s:I}", "event", "monitor",
-			       "time", now.tv_sec + now.tv_nsec / 1e9, "host", c->d->conf.host,
+	*c->answer = json_pack("{s:s, s:f, s:s, s:I}", "event", "monitor", "time",
+			       now.tv_sec + now.tv_nsec / 1e9, "host", c->d->conf.host,
 			       "generation", (json_int_t)datapath_generation(c->d));
 	return 0;
 }
@@ -511,10 +514,12 @@ static const struct {
 	const char *name;
 	int (*fn)(struct call *c);
 } requests[] = {
-	{ "version", do_version }, { "status", do_status }, { "apply", do_apply },
-	{ "services", do_services }, { "paths", do_paths }, { "path-set", do_path_set },
-	{ "classes", do_classes }, { "class-set", do_class_set }, { "queues", do_queues },
-	{ "counters", do_counters }, { "off", do_off }, { "monitor", do_monitor },
+	{ "version", do_version }, { "status", do_status },
+	{ "apply", do_apply },	   { "services", do_services },
+	{ "paths", do_paths },	   { "path-set", do_path_set },
+	{ "classes", do_classes }, { "class-set", do_class_set },
+	{ "queues", do_queues },   { "counters", do_counters },
+	{ "off", do_off },	   { "monitor", do_monitor },
 };
 
 int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answer,

@@ -13,16 +13,18 @@ static json_t *plan_json(const struct hostplan *hp)
 	const struct plan *p = &hp->plan;
 
 	return json_pack("{s:s, s:s, s:I, s:i, s:i, s:i, s:i}", "job", p->job, "source", p->source,
-			 "applied", (json_int_t)hp->applied, "hosts", (int)p->nr_hosts,
-			 "instances", (int)hp->nr_local, "instances_total", (int)p->nr_instances,
-			 "flows", (int)p->nr_flows);
+			 "applied", (json_int_t)hp->applied, "hosts", (int)p->nr_hosts, "instances",
+			 (int)hp->nr_local, "instances_total", (int)p->nr_instances, "flows",
+			 (int)p->nr_flows);
 }
 
 static json_t *bpf_json(struct daemon *d)
 {
 	json_t *o = json_pack("{s:s, s:s, s:I}", "pin_dir", d->conf.pin_dir, "state",
-			      !d->conf.bpf ? "disabled" : d->dp ? "loaded" :
-			      d->dp_why.text[0] ? "unavailable" : "off",
+			      !d->conf.bpf	? "disabled" :
+			      d->dp		? "loaded" :
+			      d->dp_why.text[0] ? "unavailable" :
+						  "off",
 			      "generation", (json_int_t)datapath_generation(d));
 	struct dmsc_ctl ctl;
 
@@ -47,7 +49,8 @@ static json_t *queues_json(struct daemon *d)
 	size_t n = 0;
 
 	if (queuectl_open(d)) {
-		json_object_set_new(o, "state", json_string(d->conf.queues ? "missing" : "disabled"));
+		json_object_set_new(o, "state",
+				    json_string(d->conf.queues ? "missing" : "disabled"));
 		json_object_set_new(o, "why", json_string(d->queues_why.text));
 	} else {
 		queues_version(d->queues, &abi, version, sizeof(version), NULL);
@@ -58,13 +61,15 @@ static json_t *queues_json(struct daemon *d)
 			n = 0;
 	}
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list, json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:i}",
-			"ifindex", (int)qdiscs[i].ifindex, "handle", (json_int_t)qdiscs[i].handle,
-			"parent", (json_int_t)qdiscs[i].parent,
-			"packets", (json_int_t)qdiscs[i].stats.deq_packets,
-			"bytes", (json_int_t)qdiscs[i].stats.deq_bytes,
-			"drops", (json_int_t)qdiscs[i].stats.drop_packets,
-			"backlog", (int)qdiscs[i].stats.backlog_bytes));
+		json_array_append_new(list,
+				      json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:i}", "ifindex",
+						(int)qdiscs[i].ifindex, "handle",
+						(json_int_t)qdiscs[i].handle, "parent",
+						(json_int_t)qdiscs[i].parent, "packets",
+						(json_int_t)qdiscs[i].stats.deq_packets, "bytes",
+						(json_int_t)qdiscs[i].stats.deq_bytes, "drops",
+						(json_int_t)qdiscs[i].stats.drop_packets, "backlog",
+						(int)qdiscs[i].stats.backlog_bytes));
 	free(qdiscs);
 	json_object_set_new(o, "qdiscs", list);
 	return o;
@@ -81,9 +86,12 @@ static json_t *interfaces_json(struct daemon *d)
 
 		if (link_get(d->rtnl, name, &now, NULL))
 			memset(&now, 0, sizeof(now));
-		json_array_append_new(list, json_pack("{s:s, s:i, s:b, s:s, s:I}", "name", name,
-			"ifindex", (int)now.ifindex, "up", now.up, "qdisc", now.qdisc,
-			"rate", (json_int_t)hp->plan.topo.links[hp->rails[i].link].rate));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:i, s:b, s:s, s:I}", "name", name,
+						"ifindex", (int)now.ifindex, "up", now.up, "qdisc",
+						now.qdisc, "rate",
+						(json_int_t)hp->plan.topo.links[hp->rails[i].link]
+							.rate));
 	}
 	return list;
 }
@@ -106,10 +114,11 @@ static json_t *history_json(struct daemon *d)
 	if (registry_history(d->registry, 10, &list, &n, NULL))
 		n = 0;
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(out, json_pack("{s:I, s:I, s:s, s:i, s:i}",
-			"generation", (json_int_t)list[i].generation,
-			"applied", (json_int_t)list[i].applied, "job", list[i].job,
-			"instances", (int)list[i].instances, "flows", (int)list[i].flows));
+		json_array_append_new(out, json_pack("{s:I, s:I, s:s, s:i, s:i}", "generation",
+						     (json_int_t)list[i].generation, "applied",
+						     (json_int_t)list[i].applied, "job", list[i].job,
+						     "instances", (int)list[i].instances, "flows",
+						     (int)list[i].flows));
 	free(list);
 	return out;
 }
@@ -125,15 +134,15 @@ json_t *status_json(struct daemon *d)
 		down += !(hp->paths[p].flags & DMSC_PATH_F_UP);
 	}
 	o = json_pack("{s:s, s:s, s:i, s:i, s:I, s:s, s:I, s:o, s:o, s:o, s:o, s:{s:i, s:i}, s:o, s:o}",
-		      "host", d->conf.host, "version", DMSC_VERSION, "abi", DMSC_ABI,
-		      "pid", (int)getpid(), "started", (json_int_t)d->started,
-		      "state", d->apply ? "applying" : hp ? "in force" : "idle",
+		      "host", d->conf.host, "version", DMSC_VERSION, "abi", DMSC_ABI, "pid",
+		      (int)getpid(), "started", (json_int_t)d->started, "state",
+		      d->apply ? "applying" :
+		      hp       ? "in force" :
+				 "idle",
 		      "generation", (json_int_t)(hp ? hp->generation : datapath_generation(d)),
-		      "plan", hp ? plan_json(hp) : json_null(),
-		      "bpf", bpf_json(d), "queues", queues_json(d),
-		      "interfaces", interfaces_json(d),
-		      "paths", "up", up, "down", down,
-		      "profile", profile_json(&d->conf.profile), "history", history_json(d));
+		      "plan", hp ? plan_json(hp) : json_null(), "bpf", bpf_json(d), "queues",
+		      queues_json(d), "interfaces", interfaces_json(d), "paths", "up", up, "down",
+		      down, "profile", profile_json(&d->conf.profile), "history", history_json(d));
 	if (!o)
 		return NULL;
 	json_object_set_new(o, "cgroup_root", json_string(d->conf.cgroup_root));

@@ -16,16 +16,16 @@
 #include "lib/log.h"
 #include "lib/neigh.h"
 
-#define SETTLE_USEC	(200 * 1000)	/* routes and qdiscs change in bursts */
+#define SETTLE_USEC (200 * 1000) /* routes and qdiscs change in bursts */
 
 struct watch {
 	struct mnl_socket *nl;
 	sd_event_source *io, *settle;
-	bool routes, qdiscs, links;	/* what changed since the last settling */
+	bool routes, qdiscs, links; /* what changed since the last settling */
 	char *buf;
 };
 
-#define WATCH_BUF	(256 * 1024)
+#define WATCH_BUF (256 * 1024)
 
 int watch_paths(struct daemon *d, struct hostplan *hp, uint8_t *flags, struct dmsc_error *err)
 {
@@ -49,8 +49,9 @@ int watch_paths(struct daemon *d, struct hostplan *hp, uint8_t *flags, struct dm
 		if (ret)
 			break;
 		r->info = now;
-		hop[i] = now.noarp ? NUD_NOARP :
-			 neigh_state(d->rtnl, now.ifindex, &t->links[r->link].addr_b, err);
+		hop[i] = now.noarp ?
+				 NUD_NOARP :
+				 neigh_state(d->rtnl, now.ifindex, &t->links[r->link].addr_b, err);
 		if (hop[i] < 0)
 			ret = hop[i];
 	}
@@ -97,9 +98,9 @@ static void tell(struct daemon *d, struct hostplan *hp, uint32_t p, bool up)
 
 	log_msg(up ? LOG_INFO : LOG_WARNING, "path %u to %s by %s: %s%s%s%s", p, host, dev,
 		up ? "up" : "down", up ? "" : " (", up ? "" : watch_why(hp, p), up ? "" : ")");
-	daemon_event(d, "path", json_pack("{s:i, s:s, s:s, s:s, s:s}", "path", (int)p,
-					  "host", host, "interface", dev, "state",
-					  up ? "up" : "down", "reason", watch_why(hp, p)));
+	daemon_event(d, "path",
+		     json_pack("{s:i, s:s, s:s, s:s, s:s}", "path", (int)p, "host", host, "interface",
+			       dev, "state", up ? "up" : "down", "reason", watch_why(hp, p)));
 }
 
 void watch_refresh(struct daemon *d)
@@ -251,8 +252,7 @@ static int on_rtnl(sd_event_source *s, int fd, uint32_t revents, void *arg)
 int watch_start(struct daemon *d, struct dmsc_error *err)
 {
 	static const unsigned int groups[] = {
-		RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_TC,
-		RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+		RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_TC, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
 	};
 	struct watch *w = calloc(1, sizeof(*w));
 	int fd;

@@ -11,28 +11,37 @@
 
 #include <yaml.h>
 
-#define MIB	(1U << 20)
+#define MIB (1U << 20)
 
 /* The same as the module's; the daemon sets them so that a plan starts from known ones. */
 static const struct queue_class class_defaults[DMSC_NR_CLASSES] = {
 	[DMSC_CLASS_CONTROL] = { .mode = DMSC_MODE_STRICT, .weight = 16, .limit = MIB },
-	[DMSC_CLASS_GATEWAY] = { .mode = DMSC_MODE_STRICT, .weight = 16, .limit = 4 * MIB,
+	[DMSC_CLASS_GATEWAY] = { .mode = DMSC_MODE_STRICT, .weight = 16, .limit = 4 * MIB, .ecn = MIB },
+	[DMSC_CLASS_TENSOR] = { .mode = DMSC_MODE_STRICT, .weight = 16, .limit = 4 * MIB, .ecn = MIB },
+	[DMSC_CLASS_EXPERT] = { .mode = DMSC_MODE_STRICT, .weight = 16, .limit = 4 * MIB, .ecn = MIB },
+	[DMSC_CLASS_PIPELINE] = { .mode = DMSC_MODE_STRICT,
+				  .weight = 16,
+				  .share = 50,
+				  .limit = 4 * MIB,
+				  .ecn = MIB },
+	[DMSC_CLASS_DATA] = { .mode = DMSC_MODE_WEIGHTED,
+			      .weight = 64,
+			      .share = 100,
+			      .limit = 4 * MIB,
+			      .ecn = MIB },
+	[DMSC_CLASS_DEFAULT] = { .mode = DMSC_MODE_WEIGHTED,
+				 .weight = 16,
+				 .share = 50,
+				 .limit = 4 * MIB,
 				 .ecn = MIB },
-	[DMSC_CLASS_TENSOR] = { .mode = DMSC_MODE_STRICT, .weight = 16, .limit = 4 * MIB,
-				.ecn = MIB },
-	[DMSC_CLASS_EXPERT] = { .mode = DMSC_MODE_STRICT, .weight = 16, .limit = 4 * MIB,
-				.ecn = MIB },
-	[DMSC_CLASS_PIPELINE] = { .mode = DMSC_MODE_STRICT, .weight = 16, .share = 50,
-				  .limit = 4 * MIB, .ecn = MIB },
-	[DMSC_CLASS_DATA] = { .mode = DMSC_MODE_WEIGHTED, .weight = 64, .share = 100,
-			      .limit = 4 * MIB, .ecn = MIB },
-	[DMSC_CLASS_DEFAULT] = { .mode = DMSC_MODE_WEIGHTED, .weight = 16, .share = 50,
-				 .limit = 4 * MIB, .ecn = MIB },
-	[DMSC_CLASS_BULK] = { .mode = DMSC_MODE_WEIGHTED, .weight = 4, .share = 50,
-			      .limit = 4 * MIB, .ecn = MIB },
+	[DMSC_CLASS_BULK] = { .mode = DMSC_MODE_WEIGHTED,
+			      .weight = 4,
+			      .share = 50,
+			      .limit = 4 * MIB,
+			      .ecn = MIB },
 };
 
-#define SHARE_SUM_MAX	900	/* permille, as dmsc.h says */
+#define SHARE_SUM_MAX 900 /* permille, as dmsc.h says */
 
 static void default_cgroup_root(char *out, size_t size)
 {
@@ -77,13 +86,13 @@ struct reader {
 	yaml_document_t doc;
 	struct hostconf *c;
 	struct dmsc_error *err;
-	const yaml_node_t *dscp, *lossless;	/* applied after "profile" */
+	const yaml_node_t *dscp, *lossless; /* applied after "profile" */
 };
 
 static int bad(struct reader *r, const yaml_node_t *n, const char *field, const char *what)
 {
-	return dmsc_fail(r->err, -EINVAL, "%s:%zu: %s: %s", r->file, n->start_mark.line + 1,
-			 field, what);
+	return dmsc_fail(r->err, -EINVAL, "%s:%zu: %s: %s", r->file, n->start_mark.line + 1, field,
+			 what);
 }
 
 static const char *scalar(const yaml_node_t *n)
@@ -152,7 +161,8 @@ static int read_u32(struct reader *r, const yaml_node_t *n, const char *field, u
 /* Visit the pairs of a mapping; refuses what is none, and keys that repeat. */
 static int each_key(struct reader *r, const yaml_node_t *n, const char *field,
 		    int (*fn)(struct reader *r, const char *key, const yaml_node_t *kn,
-			      const yaml_node_t *vn, void *arg), void *arg)
+			      const yaml_node_t *vn, void *arg),
+		    void *arg)
 {
 	char what[128];
 
@@ -192,8 +202,8 @@ static int class_of_key(struct reader *r, const char *key, const yaml_node_t *kn
 	return class;
 }
 
-static int dscp_key(struct reader *r, const char *key, const yaml_node_t *kn,
-		    const yaml_node_t *vn, void *arg)
+static int dscp_key(struct reader *r, const char *key, const yaml_node_t *kn, const yaml_node_t *vn,
+		    void *arg)
 {
 	int class = class_of_key(r, key, kn), ret;
 	uint32_t v;
@@ -257,7 +267,8 @@ static int read_interfaces(struct reader *r, const yaml_node_t *n)
 	if (n->type != YAML_SEQUENCE_NODE)
 		return bad(r, n, "interfaces", "expected a list of interface names");
 	c->nr_interfaces = 0;
-	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
+	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
+	     i++) {
 		int ret;
 
 		if (c->nr_interfaces == HOSTCONF_MAX_INTERFACES)
@@ -279,7 +290,8 @@ static int read_lossless(struct reader *r, const yaml_node_t *n)
 	if (n->type != YAML_SEQUENCE_NODE)
 		return bad(r, n, "lossless_dscp", "expected a list of DSCPs");
 	r->c->profile.lossless = 0;
-	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top; i++) {
+	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
+	     i++) {
 		ret = read_u32(r, yaml_document_get_node(&r->doc, *i), "lossless_dscp", 63, &v);
 		if (ret)
 			return ret;
@@ -288,17 +300,21 @@ static int read_lossless(struct reader *r, const yaml_node_t *n)
 	return 0;
 }
 
-static int top_key(struct reader *r, const char *key, const yaml_node_t *kn,
-		   const yaml_node_t *vn, void *arg)
+static int top_key(struct reader *r, const char *key, const yaml_node_t *kn, const yaml_node_t *vn,
+		   void *arg)
 {
 	struct hostconf *c = r->c;
 	const struct {
 		const char *key;
 		bool *value;
 	} bools[] = {
-		{ "allow_lossless", &c->allow_lossless }, { "queues", &c->queues },
-		{ "bpf", &c->bpf }, { "steer", &c->steer }, { "mark", &c->mark },
-		{ "reapply", &c->reapply }, { "install_qdisc", &c->install_qdisc },
+		{ "allow_lossless", &c->allow_lossless },
+		{ "queues", &c->queues },
+		{ "bpf", &c->bpf },
+		{ "steer", &c->steer },
+		{ "mark", &c->mark },
+		{ "reapply", &c->reapply },
+		{ "install_qdisc", &c->install_qdisc },
 	};
 	struct dmsc_error e;
 
@@ -343,7 +359,7 @@ static int read_document(struct reader *r)
 	int ret;
 
 	if (!root || (scalar(root) && !*scalar(root)))
-		return 0;	/* nothing but comments */
+		return 0; /* nothing but comments */
 	ret = each_key(r, root, "document", top_key, NULL);
 	if (ret)
 		return ret;

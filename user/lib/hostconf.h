@@ -17,22 +17,22 @@
 #define HOSTCONF_FILE		"/etc/dmsc/dmsc.yaml"
 #define HOSTCONF_SOCKET		"/run/dmsc/dmscd.sock"
 #define HOSTCONF_STATE		"/var/lib/dmsc"
-#define HOSTCONF_MAX_INTERFACES	64
+#define HOSTCONF_MAX_INTERFACES 64
 
 struct hostconf {
 	char host[MODEL_NAME_LEN];
-	char socket[100];		/* fits sockaddr_un */
+	char socket[100]; /* fits sockaddr_un */
 	char state[256];
 	char pin_dir[256];
 	char cgroup_root[256];
 	char interfaces[HOSTCONF_MAX_INTERFACES][16];
-	uint32_t nr_interfaces;		/* 0: the host's links in the plan */
+	uint32_t nr_interfaces; /* 0: the host's links in the plan */
 	struct profile profile;
 	bool allow_lossless;
-	bool queues, bpf;		/* use the module, the BPF data path */
-	bool steer, mark;		/* choose paths, write DSCP */
-	bool reapply;			/* the stored plan, after a reboot */
-	bool install_qdisc;		/* where the system's default qdisc is */
+	bool queues, bpf;   /* use the module, the BPF data path */
+	bool steer, mark;   /* choose paths, write DSCP */
+	bool reapply;	    /* the stored plan, after a reboot */
+	bool install_qdisc; /* where the system's default qdisc is */
 	struct queue_class classes[DMSC_NR_CLASSES];
 };
 

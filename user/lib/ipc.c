@@ -44,8 +44,7 @@ int ipc_buf_add(struct ipc_buf *b, const void *data, size_t len)
 	memcpy(b->data + b->end, data, len);
 	b->end += len;
 	/* The limit is on a line: whole lines that wait are not too long. */
-	if (b->end - b->start > IPC_MAX_LINE &&
-	    !memchr(b->data + b->start, '\n', IPC_MAX_LINE))
+	if (b->end - b->start > IPC_MAX_LINE && !memchr(b->data + b->start, '\n', IPC_MAX_LINE))
 		return -EMSGSIZE;
 	return 0;
 }
@@ -56,8 +55,7 @@ char *ipc_buf_line(struct ipc_buf *b, size_t *len)
 
 	if (b->scanned < b->start)
 		b->scanned = b->start;
-	nl = b->scanned < b->end ?
-	     memchr(b->data + b->scanned, '\n', b->end - b->scanned) : NULL;
+	nl = b->scanned < b->end ? memchr(b->data + b->scanned, '\n', b->end - b->scanned) : NULL;
 	if (!nl) {
 		b->scanned = b->end;
 		return NULL;
@@ -88,8 +86,8 @@ int ipc_connect(struct ipc_client *c, const char *socket_path, struct dmsc_error
 		ret = -errno;
 		ipc_disconnect(c);
 		return dmsc_fail(err, ret, "%s: %s%s", socket_path, strerror(-ret),
-				 ret == -ENOENT || ret == -ECONNREFUSED ?
-				 " (is dmscd running?)" : "");
+				 ret == -ENOENT || ret == -ECONNREFUSED ? " (is dmscd running?)" :
+									  "");
 	}
 	return 0;
 }
@@ -194,11 +192,14 @@ static const struct {
 	int err;
 	const char *code;
 } codes[] = {
-	{ EINVAL, "EINVAL" }, { ENOENT, "ENOENT" }, { EBUSY, "EBUSY" }, { EPERM, "EPERM" },
-	{ EACCES, "EACCES" }, { ENOMEM, "ENOMEM" }, { ENODEV, "ENODEV" }, { EIO, "EIO" },
-	{ ENOSPC, "ENOSPC" }, { EPROTO, "EPROTO" }, { EOPNOTSUPP, "EOPNOTSUPP" },
-	{ ETIMEDOUT, "ETIMEDOUT" }, { EMSGSIZE, "EMSGSIZE" }, { E2BIG, "E2BIG" },
-	{ EEXIST, "EEXIST" }, { ERANGE, "ERANGE" },
+	{ EINVAL, "EINVAL" },	      { ENOENT, "ENOENT" },
+	{ EBUSY, "EBUSY" },	      { EPERM, "EPERM" },
+	{ EACCES, "EACCES" },	      { ENOMEM, "ENOMEM" },
+	{ ENODEV, "ENODEV" },	      { EIO, "EIO" },
+	{ ENOSPC, "ENOSPC" },	      { EPROTO, "EPROTO" },
+	{ EOPNOTSUPP, "EOPNOTSUPP" }, { ETIMEDOUT, "ETIMEDOUT" },
+	{ EMSGSIZE, "EMSGSIZE" },     { E2BIG, "E2BIG" },
+	{ EEXIST, "EEXIST" },	      { ERANGE, "ERANGE" },
 };
 
 const char *ipc_code(int err)

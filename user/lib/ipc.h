@@ -15,13 +15,13 @@
 
 #include "lib/error.h"
 
-#define IPC_MAX_LINE	(64U << 20)	/* bytes; plans are the long ones */
+#define IPC_MAX_LINE (64U << 20) /* bytes; plans are the long ones */
 
 /* Bytes of a stream, cut into lines. Zeroed: empty. */
 struct ipc_buf {
 	char *data;
 	size_t start, end, cap;
-	size_t scanned;			/* no newline in data[start .. scanned) */
+	size_t scanned; /* no newline in data[start .. scanned) */
 };
 
 void ipc_buf_free(struct ipc_buf *b);

@@ -11,8 +11,8 @@
 
 #include "lib/neigh.h"
 
-#ifndef IFF_LOWER_UP		/* linux/if.h has it and cannot stand beside net/if.h */
-#define IFF_LOWER_UP	(1 << 16)
+#ifndef IFF_LOWER_UP /* linux/if.h has it and cannot stand beside net/if.h */
+#define IFF_LOWER_UP (1 << 16)
 #endif
 
 static int on_link(const struct nlmsghdr *nlh, void *data)
@@ -26,7 +26,8 @@ static int on_link(const struct nlmsghdr *nlh, void *data)
 	l->ifindex = ifi->ifi_index;
 	l->up = (ifi->ifi_flags & (IFF_UP | IFF_LOWER_UP)) == (IFF_UP | IFF_LOWER_UP);
 	l->noarp = ifi->ifi_flags & IFF_NOARP;
-	mnl_attr_for_each(attr, nlh, sizeof(*ifi)) {
+	mnl_attr_for_each(attr, nlh, sizeof(*ifi))
+	{
 		switch (mnl_attr_get_type(attr)) {
 		case IFLA_IFNAME:
 			if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
@@ -68,7 +69,8 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 
 	if (nlh->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(nlh) < sizeof(*rtm))
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(*rtm)) {
+	mnl_attr_for_each(attr, nlh, sizeof(*rtm))
+	{
 		const uint8_t *p = mnl_attr_get_payload(attr);
 		uint16_t len = mnl_attr_get_payload_len(attr), family = rtm->rtm_family;
 
@@ -93,7 +95,7 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 int link_routes_via(struct rtnl *r, const struct dmsc_addr *dst, uint32_t ifindex,
 		    const struct dmsc_addr *nexthop)
 {
-	struct dmsc_addr via = *dst;	/* on-link: the destination is the next hop */
+	struct dmsc_addr via = *dst; /* on-link: the destination is the next hop */
 	struct nlmsghdr *nlh = rtnl_start(r, RTM_GETROUTE, 0);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 

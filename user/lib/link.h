@@ -14,10 +14,10 @@
 struct link_info {
 	uint32_t ifindex;
 	char name[16];
-	bool up;			/* administratively up, with carrier */
-	bool noarp;			/* has no neighbours to resolve */
+	bool up;    /* administratively up, with carrier */
+	bool noarp; /* has no neighbours to resolve */
 	uint32_t tx_queues;
-	char qdisc[32];			/* kind of the root qdisc */
+	char qdisc[32]; /* kind of the root qdisc */
 };
 
 /** link_get - by name; -ENODEV when there is no such interface */

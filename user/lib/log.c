@@ -59,8 +59,8 @@ void log_msg(int level, const char *fmt, ...)
 		if (*p == '\n' || *p == '\r')
 			*p = ' ';
 	if (log_journal)
-		sd_journal_send("MESSAGE=%s", line, "PRIORITY=%i", level,
-				"SYSLOG_IDENTIFIER=%s", log_ident, NULL);
+		sd_journal_send("MESSAGE=%s", line, "PRIORITY=%i", level, "SYSLOG_IDENTIFIER=%s",
+				log_ident, NULL);
 	else if (log_syslog)
 		syslog(level, "%s", line);
 	else

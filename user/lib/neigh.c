@@ -66,8 +66,8 @@ int neigh_state(struct rtnl *r, uint32_t ifindex, const struct dmsc_addr *addr,
 {
 	int state = 0, ret;
 
-	ret = rtnl_do(r, start(r, RTM_GETNEIGH, 0, ifindex, addr, 0), on_neigh, &state,
-		      "neighbour", err);
+	ret = rtnl_do(r, start(r, RTM_GETNEIGH, 0, ifindex, addr, 0), on_neigh, &state, "neighbour",
+		      err);
 	if (ret == -ENOENT)
 		return 0;
 	return ret ? ret : state;
@@ -154,8 +154,9 @@ static int on_ours(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-int neigh_release(struct rtnl *r, bool (*keep)(uint32_t ifindex, const struct dmsc_addr *addr,
-					       void *arg), void *arg, struct dmsc_error *err)
+int neigh_release(struct rtnl *r,
+		  bool (*keep)(uint32_t ifindex, const struct dmsc_addr *addr, void *arg),
+		  void *arg, struct dmsc_error *err)
 {
 	struct ours o = { .keep = keep, .arg = arg };
 	struct nlmsghdr *nlh;

@@ -15,7 +15,7 @@
 #include "lib/rtnl.h"
 
 /* NDA_PROTOCOL of our entries, so that they are found again; unused by others. */
-#define NEIGH_PROTOCOL	0xd5
+#define NEIGH_PROTOCOL 0xd5
 
 /** neigh_is_v4 - is it ::ffff:a.b.c.d? */
 bool neigh_is_v4(const struct dmsc_addr *a);
@@ -43,7 +43,8 @@ bool neigh_usable(int state);
  * neigh_release - give back entries that neigh_manage() made
  * @keep: answers whether this one is still wanted; NULL: none is
  */
-int neigh_release(struct rtnl *r, bool (*keep)(uint32_t ifindex, const struct dmsc_addr *addr,
-					       void *arg), void *arg, struct dmsc_error *err);
+int neigh_release(struct rtnl *r,
+		  bool (*keep)(uint32_t ifindex, const struct dmsc_addr *addr, void *arg),
+		  void *arg, struct dmsc_error *err);
 
 #endif /* DMSC_LIB_NEIGH_H */

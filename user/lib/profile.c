@@ -6,7 +6,7 @@
 
 #include "lib/model.h"
 
-#define RANGE(from, to)	((~0ULL >> (63 - (to))) & (~0ULL << (from)))
+#define RANGE(from, to) ((~0ULL >> (63 - (to))) & (~0ULL << (from)))
 
 /*
  * default:  code points of RFC 4594 where it has one for such traffic; the
@@ -60,7 +60,7 @@ static const struct profile profiles[] = {
 	},
 };
 
-#define NR_PROFILES	(sizeof(profiles) / sizeof(profiles[0]))
+#define NR_PROFILES (sizeof(profiles) / sizeof(profiles[0]))
 
 int profile_find(const char *name, struct profile *out, struct dmsc_error *err)
 {
@@ -75,16 +75,17 @@ int profile_find(const char *name, struct profile *out, struct dmsc_error *err)
 		strcpy(out->name, "custom");
 		return 0;
 	}
-	return dmsc_fail(err, -EINVAL, "profile: unknown profile '%s', expected one of %s",
-			 name, PROFILE_NAMES);
+	return dmsc_fail(err, -EINVAL, "profile: unknown profile '%s', expected one of %s", name,
+			 PROFILE_NAMES);
 }
 
 int profile_check(const struct profile *p, bool allow_lossless, struct dmsc_error *err)
 {
 	for (unsigned int c = 0; c < DMSC_NR_CLASSES; c++) {
 		if (p->dscp[c] > 63)
-			return dmsc_fail(err, -EINVAL, "profile %s: class %s: DSCP %u, expected 0..63",
-					 p->name, dmsc_class_name(c), p->dscp[c]);
+			return dmsc_fail(err, -EINVAL,
+					 "profile %s: class %s: DSCP %u, expected 0..63", p->name,
+					 dmsc_class_name(c), p->dscp[c]);
 		if (!allow_lossless && (p->lossless >> p->dscp[c] & 1))
 			return dmsc_fail(err, -EINVAL,
 					 "profile %s: class %s: DSCP %u is lossless in this fabric, expected a lossy one (TCP would make it pause; allow_lossless: true overrides)",

@@ -15,12 +15,12 @@
 
 struct profile {
 	char name[16];
-	uint8_t dscp[DMSC_NR_CLASSES];	/* 0..63 */
-	uint64_t lossless;		/* bit d: the fabric pauses (PFC) for DSCP d */
+	uint8_t dscp[DMSC_NR_CLASSES]; /* 0..63 */
+	uint64_t lossless;	       /* bit d: the fabric pauses (PFC) for DSCP d */
 };
 
 /* For usage texts: "default, nvidia, broadcom, sonic, custom". */
-#define PROFILE_NAMES	"default, nvidia, broadcom, sonic, custom"
+#define PROFILE_NAMES "default, nvidia, broadcom, sonic, custom"
 
 /**
  * profile_find - a profile by name

@@ -11,9 +11,9 @@
 
 #include <sqlite3.h>
 
-#define REGISTRY_SCHEMA		1	/* PRAGMA user_version */
-#define REGISTRY_HISTORY	1000	/* lines kept */
-#define REGISTRY_BUSY_MS	5000	/* wait for another process's transaction */
+#define REGISTRY_SCHEMA	 1    /* PRAGMA user_version */
+#define REGISTRY_HISTORY 1000 /* lines kept */
+#define REGISTRY_BUSY_MS 5000 /* wait for another process's transaction */
 
 struct registry {
 	sqlite3 *db;
@@ -191,8 +191,8 @@ int registry_open(struct registry **out, const char *dir, struct dmsc_error *err
 	if (!r)
 		return dmsc_fail(err, -ENOMEM, "registry: no memory");
 	snprintf(r->file, sizeof(r->file), "%s/registry.db", dir);
-	if (sqlite3_open_v2(r->file, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-			    NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(r->file, &r->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) !=
+	    SQLITE_OK) {
 		ret = sql_fail(r, err, "cannot open");
 		goto fail;
 	}
@@ -225,8 +225,8 @@ int registry_stage(struct registry *r, const struct registry_plan *p, struct dms
 
 	ret = sql_prepare(r, &stmt, err,
 			  "INSERT OR REPLACE INTO plans (slot, generation, applied, job, text, tables)"
-			  " VALUES ('staged', ?, ?, ?, ?, ?)", "iitbb",
-			  (int64_t)p->generation, p->applied, p->job, (const void *)p->text,
+			  " VALUES ('staged', ?, ?, ?, ?, ?)",
+			  "iitbb", (int64_t)p->generation, p->applied, p->job, (const void *)p->text,
 			  p->text_len, (const void *)p->tables, p->tables_len);
 	return ret ? ret : sql_finish(r, stmt, err);
 }
@@ -248,8 +248,9 @@ static int write_services(struct registry *r, const struct plan *p, uint32_t hos
 
 	ret = sql_exec(r, "DELETE FROM instances; DELETE FROM mics", err);
 	for (uint32_t i = 0; i < p->nr_mics && !ret; i++) {
-		ret = sql_prepare(r, &stmt, err, "INSERT OR REPLACE INTO mics (id, name) VALUES (?, ?)",
-				  "it", (int64_t)p->mics[i].id, p->mics[i].name);
+		ret = sql_prepare(r, &stmt, err,
+				  "INSERT OR REPLACE INTO mics (id, name) VALUES (?, ?)", "it",
+				  (int64_t)p->mics[i].id, p->mics[i].name);
 		if (!ret)
 			ret = sql_finish(r, stmt, err);
 	}
@@ -258,10 +259,9 @@ static int write_services(struct registry *r, const struct plan *p, uint32_t hos
 
 		ret = sql_prepare(r, &stmt, err,
 				  "INSERT OR REPLACE INTO instances (sid, mic, name, host, cgroup, local)"
-				  " VALUES (?, ?, ?, ?, ?, ?)", "iittti",
-				  (int64_t)in->sid, (int64_t)in->mic, in->name,
-				  p->hosts[in->host].name, in->cgroup,
-				  (int64_t)(in->host == host));
+				  " VALUES (?, ?, ?, ?, ?, ?)",
+				  "iittti", (int64_t)in->sid, (int64_t)in->mic, in->name,
+				  p->hosts[in->host].name, in->cgroup, (int64_t)(in->host == host));
 		if (!ret)
 			ret = sql_finish(r, stmt, err);
 	}
@@ -276,8 +276,8 @@ static int write_history(struct registry *r, const struct plan *p, uint32_t gene
 
 	ret = sql_prepare(r, &stmt, err,
 			  "INSERT INTO history (generation, applied, job, instances, flows)"
-			  " VALUES (?, ?, ?, ?, ?)", "iitii",
-			  (int64_t)generation, (int64_t)time(NULL), p->job,
+			  " VALUES (?, ?, ?, ?, ?)",
+			  "iitii", (int64_t)generation, (int64_t)time(NULL), p->job,
 			  (int64_t)p->nr_instances, (int64_t)p->nr_flows);
 	if (!ret)
 		ret = sql_finish(r, stmt, err);
@@ -288,8 +288,8 @@ static int write_history(struct registry *r, const struct plan *p, uint32_t gene
 	return ret ? ret : sql_finish(r, stmt, err);
 }
 
-int registry_commit(struct registry *r, const struct plan *plan, uint32_t host,
-		    uint32_t generation, struct dmsc_error *err)
+int registry_commit(struct registry *r, const struct plan *plan, uint32_t host, uint32_t generation,
+		    struct dmsc_error *err)
 {
 	sqlite3_stmt *stmt;
 	int ret;
@@ -297,12 +297,15 @@ int registry_commit(struct registry *r, const struct plan *plan, uint32_t host,
 	ret = begin(r, err);
 	if (ret)
 		return ret;
-	ret = sql_exec(r, "DELETE FROM plans WHERE slot = 'current'"
-			  " AND EXISTS (SELECT 1 FROM plans WHERE slot = 'staged')", err);
+	ret = sql_exec(r,
+		       "DELETE FROM plans WHERE slot = 'current'"
+		       " AND EXISTS (SELECT 1 FROM plans WHERE slot = 'staged')",
+		       err);
 	if (!ret)
 		ret = sql_prepare(r, &stmt, err,
 				  "UPDATE plans SET slot = 'current', generation = ?"
-				  " WHERE slot = 'staged'", "i", (int64_t)generation);
+				  " WHERE slot = 'staged'",
+				  "i", (int64_t)generation);
 	if (!ret)
 		ret = sql_finish(r, stmt, err);
 	if (!ret && sqlite3_changes(r->db) != 1)
@@ -439,7 +442,8 @@ int registry_services(struct registry *r, struct registry_service **out, size_t 
 
 	ret = sql_prepare(r, &stmt, err,
 			  "SELECT sid, mic, instances.name, mics.name, host, cgroup, local"
-			  " FROM instances LEFT JOIN mics ON mic = mics.id ORDER BY sid", "");
+			  " FROM instances LEFT JOIN mics ON mic = mics.id ORDER BY sid",
+			  "");
 	if (ret)
 		return ret;
 	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -480,7 +484,8 @@ int registry_history(struct registry *r, size_t max, struct registry_generation 
 
 	ret = sql_prepare(r, &stmt, err,
 			  "SELECT generation, applied, job, instances, flows FROM history"
-			  " ORDER BY id DESC LIMIT ?", "i", (int64_t)max);
+			  " ORDER BY id DESC LIMIT ?",
+			  "i", (int64_t)max);
 	if (ret)
 		return ret;
 	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -547,8 +552,8 @@ int registry_class_set(struct registry *r, const struct queue_class *c, struct d
 
 	ret = sql_prepare(r, &stmt, err,
 			  "INSERT OR REPLACE INTO classes (id, mode, weight, share, lim, ecn)"
-			  " VALUES (?, ?, ?, ?, ?, ?)", "iiiiii",
-			  (int64_t)c->id, (int64_t)c->mode, (int64_t)c->weight,
+			  " VALUES (?, ?, ?, ?, ?, ?)",
+			  "iiiiii", (int64_t)c->id, (int64_t)c->mode, (int64_t)c->weight,
 			  (int64_t)c->share, (int64_t)c->limit, (int64_t)c->ecn);
 	return ret ? ret : sql_finish(r, stmt, err);
 }
@@ -575,8 +580,8 @@ int registry_class_get(struct registry *r, uint32_t id, struct queue_class *out,
 		out->ecn = sqlite3_column_int64(stmt, 4);
 	} else {
 		ret = step == SQLITE_DONE ?
-		      dmsc_fail(err, -ENOENT, "registry: class %u was never set", id) :
-		      sql_fail(r, err, "cannot read");
+			      dmsc_fail(err, -ENOENT, "registry: class %u was never set", id) :
+			      sql_fail(r, err, "cannot read");
 	}
 	sqlite3_finalize(stmt);
 	return ret;

@@ -23,12 +23,12 @@
 struct registry;
 
 struct registry_plan {
-	uint32_t generation;		/* of the data path; 0 when it has none */
-	int64_t applied;		/* seconds since 1970 */
+	uint32_t generation; /* of the data path; 0 when it has none */
+	int64_t applied;     /* seconds since 1970 */
 	char job[MODEL_NAME_LEN];
-	char *text;			/* the plan as JSON */
+	char *text; /* the plan as JSON */
 	size_t text_len;
-	void *tables;			/* tables_blob() of it */
+	void *tables; /* tables_blob() of it */
 	size_t tables_len;
 };
 
@@ -50,8 +50,8 @@ int registry_unstage(struct registry *r, struct dmsc_error *err);
  * Also enables (see registry_enabled) and adds a line to the history.
  * -ENOENT when nothing is staged.
  */
-int registry_commit(struct registry *r, const struct plan *plan, uint32_t host,
-		    uint32_t generation, struct dmsc_error *err);
+int registry_commit(struct registry *r, const struct plan *plan, uint32_t host, uint32_t generation,
+		    struct dmsc_error *err);
 
 /**
  * registry_current, registry_staged - read a plan; -ENOENT when there is none

@@ -10,7 +10,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-#define RTNL_BUF	65536
+#define RTNL_BUF 65536
 
 struct rtnl {
 	struct mnl_socket *nl;
@@ -70,10 +70,9 @@ static const char *ext_ack(const struct nlmsghdr *nlh, const struct nlmsgerr *e)
 		return NULL;
 	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
 		skip += mnl_nlmsg_get_payload_len(&e->msg);
-	mnl_attr_for_each(attr, nlh, skip)
-		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
-		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			return mnl_attr_get_str(attr);
+	mnl_attr_for_each(attr, nlh, skip) if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
+					       mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >=
+						       0) return mnl_attr_get_str(attr);
 	return NULL;
 }
 
@@ -124,7 +123,8 @@ int rtnl_do(struct rtnl *r, struct nlmsghdr *nlh, mnl_cb_t cb, void *data, const
 	    struct dmsc_error *err)
 {
 	mnl_cb_t ctl[NLMSG_MIN_TYPE] = {
-		[NLMSG_ERROR] = on_error, [NLMSG_DONE] = on_done,
+		[NLMSG_ERROR] = on_error,
+		[NLMSG_DONE] = on_done,
 	};
 	struct answer a = { .cb = cb, .data = data };
 	unsigned int seq = nlh->nlmsg_seq;
@@ -145,8 +145,8 @@ int rtnl_do(struct rtnl *r, struct nlmsghdr *nlh, mnl_cb_t cb, void *data, const
 			ret = -errno;
 			return dmsc_fail(err, ret, "%s: %s", doing, strerror(-ret));
 		}
-		ret = mnl_cb_run2(r->buf, n, seq, mnl_socket_get_portid(r->nl), on_data, &a,
-				  ctl, NLMSG_MIN_TYPE);
+		ret = mnl_cb_run2(r->buf, n, seq, mnl_socket_get_portid(r->nl), on_data, &a, ctl,
+				  NLMSG_MIN_TYPE);
 		/* Left over from a dump that was broken off (another sequence number). */
 		if (ret < 0 && errno == EPROTO)
 			ret = MNL_CB_OK;
@@ -162,8 +162,7 @@ int rtnl_do(struct rtnl *r, struct nlmsghdr *nlh, mnl_cb_t cb, void *data, const
 	return 0;
 }
 
-int rtnl_watch(struct mnl_socket **out, const unsigned int *groups, size_t n,
-	       struct dmsc_error *err)
+int rtnl_watch(struct mnl_socket **out, const unsigned int *groups, size_t n, struct dmsc_error *err)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	int size = 1 << 20, ret;

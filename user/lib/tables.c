@@ -10,7 +10,7 @@
 /* A wish of one flow for a path under one key; reduce() settles them. */
 struct choice {
 	uint8_t key[sizeof(struct dmsc_peer_key)];
-	uint32_t rank;			/* 0: sends; 1: answers */
+	uint32_t rank; /* 0: sends; 1: answers */
 	uint32_t path;
 	uint64_t bytes;
 };
@@ -147,7 +147,9 @@ static int path_row(struct build *b, uint32_t dst_host, uint32_t link, uint32_t 
 				 p->hosts[b->in->host].name, l->if_a);
 	*row = out->t.nr_paths++;
 	out->about[*row] = (struct tables_path){
-		.dst_host = dst_host, .link = link, .plan_path = plan_path,
+		.dst_host = dst_host,
+		.link = link,
+		.plan_path = plan_path,
 	};
 	path = &out->paths[*row];
 	path->ifindex = b->in->ifindexes[link];
@@ -165,8 +167,8 @@ static uint32_t arrival_link(const struct plan *p, const struct plan_path *path)
 	for (uint32_t i = 0; i < path->nr_edges; i++) {
 		uint32_t edge = path->edges[i];
 
-		if (edge % 2 && edge / 2 < p->topo.nr_links &&
-		    p->topo.links[edge / 2].a == node && path->share[i] > share) {
+		if (edge % 2 && edge / 2 < p->topo.nr_links && p->topo.links[edge / 2].a == node &&
+		    path->share[i] > share) {
 			share = path->share[i];
 			best = edge / 2;
 		}
@@ -197,15 +199,18 @@ static int build_paths_of_plan(struct build *b)
 }
 
 static int add_group(struct build *b, const struct plan_instance *local,
-		     const struct plan_instance *remote, uint8_t class, uint32_t rank,
-		     uint32_t row, uint64_t bytes)
+		     const struct plan_instance *remote, uint8_t class, uint32_t rank, uint32_t row,
+		     uint64_t bytes)
 {
 	const struct plan *p = b->in->plan;
 	struct dmsc_group_key gk = {
-		.src_sid = local->sid, .dst_sid = remote->sid, .class = class,
+		.src_sid = local->sid,
+		.dst_sid = remote->sid,
+		.class = class,
 	};
 	struct dmsc_peer_key pk = {
-		.addr = p->topo.nodes[p->hosts[remote->host].node].addr, .class = class,
+		.addr = p->topo.nodes[p->hosts[remote->host].node].addr,
+		.class = class,
 	};
 	int ret;
 
@@ -296,8 +301,8 @@ static int emit_choices(struct build *b)
 	if (!gk || !g || !pk || !pv)
 		return dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
 	for (size_t i = 0; i < nr_groups; i++) {
-		const struct choice *c = i < b->groups.n ? &b->groups.c[i] :
-					 &b->any.c[i - b->groups.n];
+		const struct choice *c =
+			i < b->groups.n ? &b->groups.c[i] : &b->any.c[i - b->groups.n];
 
 		memcpy(&gk[i], c->key, sizeof(gk[i]));
 		g[i].path = c->path;
@@ -355,8 +360,8 @@ static int build_instances(struct build *b)
 	}
 	if (n > DMSC_MAX_INSTANCES)
 		return dmsc_fail(b->err, -EINVAL,
-				 "plan: instances: %zu on host %s, expected at most %u",
-				 n, p->hosts[b->in->host].name, DMSC_MAX_INSTANCES);
+				 "plan: instances: %zu on host %s, expected at most %u", n,
+				 p->hosts[b->in->host].name, DMSC_MAX_INSTANCES);
 	keys = calloc(n + 1, sizeof(*keys));
 	vals = calloc(n + 1, sizeof(*vals));
 	t->instance_keys = keys;
@@ -445,8 +450,8 @@ static int build_endpoints(struct build *b)
 			n += p->instances[k].port[c] != 0;
 	if (n > DMSC_MAX_ENDPOINTS)
 		return dmsc_fail(b->err, -EINVAL,
-				 "plan: instances: %zu ports in all, expected at most %u",
-				 n, DMSC_MAX_ENDPOINTS);
+				 "plan: instances: %zu ports in all, expected at most %u", n,
+				 DMSC_MAX_ENDPOINTS);
 	rows = calloc(n + 1, sizeof(*rows));
 	keys = calloc(n + 1, sizeof(*keys));
 	vals = calloc(n + 1, sizeof(*vals));
@@ -475,10 +480,11 @@ static int build_endpoints(struct build *b)
 	qsort(rows, n, sizeof(*rows), endpoint_cmp);
 	for (i = 0; i < n; i++) {
 		if (i && !endpoint_cmp(&rows[i], &rows[i - 1])) {
-			int ret = dmsc_fail(b->err, -EINVAL,
-					    "plan: instances[%u].port: %u is also a port of instances[%u] on the same host, expected one of its own",
-					    rows[i].instance, ntohs(rows[i].key.port),
-					    rows[i - 1].instance);
+			int ret =
+				dmsc_fail(b->err, -EINVAL,
+					  "plan: instances[%u].port: %u is also a port of instances[%u] on the same host, expected one of its own",
+					  rows[i].instance, ntohs(rows[i].key.port),
+					  rows[i - 1].instance);
 
 			free(rows);
 			return ret;
@@ -548,7 +554,7 @@ void tables_free(struct tables *t)
 }
 
 struct blob {
-	uint8_t *data;			/* NULL: only measure */
+	uint8_t *data; /* NULL: only measure */
 	size_t len;
 };
 

@@ -14,25 +14,25 @@
 
 struct tables_input {
 	const struct plan *plan;
-	uint32_t host;			/* index into plan->hosts */
+	uint32_t host; /* index into plan->hosts */
 	const struct profile *profile;
-	uint32_t flags;			/* DMSC_CTL_* */
-	const uint64_t *cgroup_ids;	/* by plan instance; read for local ones */
-	const uint32_t *ifindexes;	/* by topology link; read for the host's links */
+	uint32_t flags;		    /* DMSC_CTL_* */
+	const uint64_t *cgroup_ids; /* by plan instance; read for local ones */
+	const uint32_t *ifindexes;  /* by topology link; read for the host's links */
 };
 
 /* What a row of dmsc_paths stands for: towards a host, out of one link. */
 struct tables_path {
-	uint32_t dst_host;		/* index into plan->hosts */
-	uint32_t link;			/* topology link */
-	uint32_t plan_path;		/* MODEL_NONE: only answers (ACKs) take it */
+	uint32_t dst_host;  /* index into plan->hosts */
+	uint32_t link;	    /* topology link */
+	uint32_t plan_path; /* MODEL_NONE: only answers (ACKs) take it */
 };
 
 struct tables {
-	struct dataplane_tables t;	/* points into what follows */
-	struct dmsc_path *paths;	/* nr_paths; flags 0, for the caller to fill */
-	struct tables_path *about;	/* nr_paths; [0] is unused */
-	struct queue_queue *queues;	/* one a local (SID, class) with a slot */
+	struct dataplane_tables t;  /* points into what follows */
+	struct dmsc_path *paths;    /* nr_paths; flags 0, for the caller to fill */
+	struct tables_path *about;  /* nr_paths; [0] is unused */
+	struct queue_queue *queues; /* one a local (SID, class) with a slot */
 	size_t nr_queues;
 };
 

@@ -13,8 +13,8 @@ static int check(const char *what, uint32_t id, const struct queue_stats *s)
 	if (s->enq_packets == s->deq_packets + s->drop_packets + s->backlog_packets &&
 	    s->enq_bytes == s->deq_bytes + s->drop_bytes + s->backlog_bytes)
 		return 0;
-	printf("# %s %u: enqueued %llu, dequeued %llu, dropped %llu, backlog %u packets\n", what, id,
-	       (unsigned long long)s->enq_packets, (unsigned long long)s->deq_packets,
+	printf("# %s %u: enqueued %llu, dequeued %llu, dropped %llu, backlog %u packets\n", what,
+	       id, (unsigned long long)s->enq_packets, (unsigned long long)s->deq_packets,
 	       (unsigned long long)s->drop_packets, s->backlog_packets);
 	return 1;
 }

@@ -20,7 +20,7 @@
 
 static struct queues *q;
 static struct dmsc_error err;
-static uint32_t one, multi;		/* interfaces: one qdisc, two under mq */
+static uint32_t one, multi; /* interfaces: one qdisc, two under mq */
 
 static void sh(const char *command)
 {
@@ -85,8 +85,13 @@ static void test_dump(void)
 
 static void test_set_class(void)
 {
-	struct queue_class c = { .id = 2, .mode = DMSC_MODE_WEIGHTED, .weight = 7, .share = 123,
-				 .limit = 77777, .ecn = 5555 }, got;
+	struct queue_class c = { .id = 2,
+				 .mode = DMSC_MODE_WEIGHTED,
+				 .weight = 7,
+				 .share = 123,
+				 .limit = 77777,
+				 .ecn = 5555 },
+			   got;
 
 	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
 	got = class_of(one, 2);
@@ -100,7 +105,8 @@ static void test_set_class(void)
 
 static void refused(struct queue_class c, const char *why)
 {
-	struct queue_class two[2] = { { .id = 3, .mode = 1, .weight = 1, .share = 0, .limit = 4096 }, c };
+	struct queue_class two[2] = { { .id = 3, .mode = 1, .weight = 1, .share = 0, .limit = 4096 },
+				      c };
 	struct queue_class before = class_of(one, 3), after;
 
 	CHECK(queues_set_classes(q, one, 0, two, 2, &err) < 0, "%s was taken", why);
@@ -123,7 +129,8 @@ static void test_refusals(void)
 	c = ok, c.limit = 2047, refused(c, "2048 bytes to 1 GiB");
 	c = ok, c.limit = 0xffffffff, refused(c, "2048 bytes to 1 GiB");
 	c = ok, c.id = 3, refused(c, "named twice");
-	CHECK(queues_set_classes(q, if_nametoindex("lo"), 0, &ok, 1, &err) == -ENOENT, "%s", err.text);
+	CHECK(queues_set_classes(q, if_nametoindex("lo"), 0, &ok, 1, &err) == -ENOENT, "%s",
+	      err.text);
 	CHECK(queues_set_classes(q, 99999, 0, &ok, 1, &err) == -ENOENT, "%s", err.text);
 }
 
@@ -140,7 +147,8 @@ static void test_queues(void)
 	CHECK(!queues_get_queues(q, one, &e, &n, &err), "%s", err.text);
 	CHECK_EQ(n, 2, "");
 	CHECK(e[1].queue.slot == 6 && e[1].queue.class == 3 && e[1].queue.weight == 32 &&
-	      e[1].queue.sid == 1002, "");
+		      e[1].queue.sid == 1002,
+	      "");
 	free(e);
 	CHECK(queues_set_queues(q, one, 0, bad, 2, true, &err) < 0, "");
 	CHECK(strstr(err.text, "slot named twice"), "%s", err.text);
@@ -150,7 +158,8 @@ static void test_queues(void)
 	bad[0].slot = 0;
 	CHECK(queues_set_queues(q, one, 0, bad, 1, false, &err) == -ERANGE, "slot 0: %s", err.text);
 	bad[0].slot = 4096;
-	CHECK(queues_set_queues(q, one, 0, bad, 1, false, &err) == -ERANGE, "slot 4096: %s", err.text);
+	CHECK(queues_set_queues(q, one, 0, bad, 1, false, &err) == -ERANGE, "slot 4096: %s",
+	      err.text);
 	CHECK(queues_set_queues(q, one, 0, NULL, 0, false, &err) == -EINVAL, "%s", err.text);
 	CHECK(strstr(err.text, "no queue given"), "%s", err.text);
 	CHECK(!queues_set_queues(q, one, 0, NULL, 0, true, &err), "%s", err.text);
@@ -163,8 +172,9 @@ static void test_all_slots(void)
 	uint32_t i;
 
 	for (i = 0; i < DMSC_NR_SLOTS - 1; i++)
-		all[i] = (struct queue_queue){ .slot = i + 1, .class = i % 8,
-						.weight = 1 + i % 1024, .sid = i };
+		all[i] = (struct queue_queue){
+			.slot = i + 1, .class = i % 8, .weight = 1 + i % 1024, .sid = i
+		};
 	CHECK(!queues_set_queues(q, multi, 0, all, DMSC_NR_SLOTS - 1, true, &err), "%s", err.text);
 	CHECK_EQ(count_queues(multi), 2 * (DMSC_NR_SLOTS - 1), "");
 	CHECK(!queues_set_queues(q, multi, 0, all, 1, true, &err), "%s", err.text);
@@ -270,7 +280,7 @@ static void noise(struct nlmsghdr *nlh, int depth)
 			nest = mnl_attr_nest_start(nlh, rnd(16));
 			noise(nlh, depth + 1);
 			mnl_attr_nest_end(nlh, nest);
-			if (!rnd(8))	/* a length that is not true */
+			if (!rnd(8)) /* a length that is not true */
 				nest->nla_len = rnd(200);
 			continue;
 		}
@@ -302,7 +312,8 @@ static uint16_t family_id(struct mnl_socket *nl)
 	CHECK(mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) > 0, "");
 	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 	CHECK(n > 0, "");
-	mnl_attr_for_each(attr, (struct nlmsghdr *)buf, sizeof(struct genlmsghdr)) {
+	mnl_attr_for_each(attr, (struct nlmsghdr *)buf, sizeof(struct genlmsghdr))
+	{
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
 			return mnl_attr_get_u16(attr);
 	}
@@ -332,7 +343,7 @@ static void test_noise(void)
 		g->cmd = rnd(DMSC_CMD_MAX + 3);
 		g->version = rnd(4) ? DMSC_GENL_VERSION : rnd(256);
 		noise(nlh, 0);
-		if (!rnd(10))	/* truncated */
+		if (!rnd(10)) /* truncated */
 			nlh->nlmsg_len = NLMSG_HDRLEN + rnd(nlh->nlmsg_len - NLMSG_HDRLEN + 1);
 		strict = rnd(2);
 		setsockopt(mnl_socket_get_fd(nl), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &strict,
@@ -351,10 +362,11 @@ static void test_noise(void)
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(test_version),	   TAP_TEST(test_dump),	       TAP_TEST(test_set_class),
-		TAP_TEST(test_refusals),   TAP_TEST(test_queues),      TAP_TEST(test_all_slots),
-		TAP_TEST(test_nobody),	   TAP_TEST(test_other_namespace), TAP_TEST(test_event),
-		TAP_TEST(test_noise),
+		TAP_TEST(test_version),	  TAP_TEST(test_dump),
+		TAP_TEST(test_set_class), TAP_TEST(test_refusals),
+		TAP_TEST(test_queues),	  TAP_TEST(test_all_slots),
+		TAP_TEST(test_nobody),	  TAP_TEST(test_other_namespace),
+		TAP_TEST(test_event),	  TAP_TEST(test_noise),
 	};
 
 	if (system("modprobe -q sch_dmsc"))

@@ -248,7 +248,8 @@ static void test_guarantee_sizes(void **state)
 		c = take(&s, &len);
 		sent[c] += len;
 		total += len;
-		assert_true(sent[2] + 2 * 65535 >= 2 * total / 5 && sent[2] <= 2 * total / 5 + 2 * 65535);
+		assert_true(sent[2] + 2 * 65535 >= 2 * total / 5 &&
+			    sent[2] <= 2 * total / 5 + 2 * 65535);
 		assert_true(sent[1] + 65535 >= total / 10 && sent[1] <= total / 10 + 65535);
 	}
 	assert_true(sent[2] > 1U << 31);

@@ -245,6 +245,41 @@ static void test_aicb(void **state)
 	TABLE(AICB, good_aicb, aicb);
 }
 
+/* Text that a parser might take hours for. */
+static void test_shapes(void **state)
+{
+	static const struct {
+		const char *piece, *says;
+	} shapes[] = {
+		{ "[", ":1: YAML: nested too deep" },
+		{ "{a: ", ":1: YAML: nested too deep" },
+		{ "- &a b\n", ":1001: YAML: too many anchors" },
+		{ "%TAG !a! tag:x:\n", ":11: YAML: too many directives" },
+		{ "- ", ":1: file: a sequence" },
+		{ "a: b\n", "a: unknown key" },
+		{ "\"", "YAML:" },
+		{ "#\n", ":1: file: larger than expected" },
+	};
+	size_t size = (4 << 20) + 10, i, len, n;
+	char *text = malloc(size), *file;
+	struct dmsc_error err;
+
+	(void)state;
+	for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		n = strlen(shapes[i].piece);
+		len = shapes[i].piece[0] == '#' ? size : 200000;
+		for (size_t k = 0; k < len; k++)
+			text[k] = shapes[i].piece[k % n];
+		file = temp_file(text, len);
+		assert_int_equal(parse(JOB, file, &err), -EINVAL);
+		if (!strstr(err.text, shapes[i].says))
+			fail_msg("'%s' does not say '%s'", err.text, shapes[i].says);
+		unlink(file);
+		free(file);
+	}
+	free(text);
+}
+
 /* What is no readable file. */
 static void test_files(void **state)
 {
@@ -388,10 +423,10 @@ static void test_plans(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_jobs),	  cmocka_unit_test(test_topologies),
-		cmocka_unit_test(test_aicb),	  cmocka_unit_test(test_files),
-		cmocka_unit_test(test_mutations), cmocka_unit_test(test_plan_mutations),
-		cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_jobs),	       cmocka_unit_test(test_topologies),
+		cmocka_unit_test(test_aicb),	       cmocka_unit_test(test_files),
+		cmocka_unit_test(test_mutations),      cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_plan_mutations), cmocka_unit_test(test_plans),
 	};
 	/* Whoever allocates by what a file claims is found out. */
 	struct rlimit limit = { 2UL << 30, 2UL << 30 };

@@ -20,6 +20,11 @@ not_ok() { # NAME [WHY]
 	echo "not ok $tests - $1"
 	[ -z "${2:-}" ] || printf '%s\n' "$2" | tail -n 40 | sed 's/^/# /'
 }
+check() { # NAME COMMAND...: ok when the command succeeds
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$* failed: $out"; fi
+}
 equal() { # NAME GOT WANTED
 	if [ "$2" = "$3" ]; then ok "$1"; else not_ok "$1" "got '$2', expected '$3'"; fi
 }
@@ -143,7 +148,7 @@ $(cat "$work/err")"
 		return
 	fi
 	sed 's/^/# /' "$work/table" | head -n 30
-	[ -s "$work/$1/report.html" ] && ok "$1: report.html" || not_ok "$1: report.html"
+	check "$1: report.html" test -s "$work/$1/report.html"
 	python3 "$work/check.py" "$work/$1/report.json" > "$work/checks" 2>&1 ||
 		echo "not ok check.py: $(tail -n 1 "$work/checks")" >> "$work/checks"
 	while IFS= read -r line; do
@@ -184,8 +189,7 @@ equal 'SIGINT: nothing is left behind' "$(left)" ''
 if start_run; then
 	kill -9 $run
 	wait $run 2> /dev/null
-	[ -n "$(ip netns list | grep dmsc-em)" ] && ok 'a killed run leaves its cluster' ||
-		not_ok 'a killed run leaves its cluster'
+	check 'a killed run leaves its cluster' grep -q dmsc-em <(ip netns list)
 else
 	not_ok 'a killed run leaves its cluster' "$(cat "$work/long.err")"
 fi
@@ -197,9 +201,8 @@ printf 'name: x\nlayers: many\n' > "$work/bad.yaml"
 $emulator run --job "$work/bad.yaml" --topology examples/cluster4.yaml --out "$work/bad" > /dev/null 2> "$work/err"
 equal 'bad input: exit status' $? 2
 equal 'bad input: one line' "$(wc -l < "$work/err")" 1
-grep -q "bad.yaml:[0-9]" "$work/err" && ok 'bad input: names file and line' ||
-	not_ok 'bad input: names file and line' "$(cat "$work/err")"
-[ ! -e "$work/bad" ] && ok 'bad input: nothing is written' || not_ok 'bad input: nothing is written'
+check 'bad input: names file and line' grep "bad.yaml:[0-9]" "$work/err"
+check 'bad input: nothing is written' test ! -e "$work/bad"
 
 echo "1..$tests"
 [ $failed = 0 ]

@@ -37,7 +37,8 @@ static int make_dirs(struct cluster *c, struct dmsc_error *err)
 	if (c->lock < 0 || flock(c->lock, LOCK_EX | LOCK_NB))
 		return dmsc_fail(err, -errno, "%s: %s", path, strerror(errno));
 	if (leftovers_cgroup_root(c->cgroup, sizeof(c->cgroup), c->id))
-		return dmsc_fail(err, -ENOENT, "no cgroup2 is mounted: mount -t cgroup2 none /sys/fs/cgroup");
+		return dmsc_fail(err, -ENOENT,
+				 "no cgroup2 is mounted: mount -t cgroup2 none /sys/fs/cgroup");
 	if (mkdir(c->cgroup, 0755))
 		return dmsc_fail(err, -errno, "%s: %s", c->cgroup, strerror(errno));
 	return 0;
@@ -226,7 +227,9 @@ static int configure_nodes(struct cluster *c, struct dmsc_error *err)
 	}
 	for (i = 0; i < t->nr_nodes && !ret; i++) {
 		const struct command_options o = {
-			.netns = c->nodes[i].fd, .input = scripts[i].data, .prepare = set_sysctls,
+			.netns = c->nodes[i].fd,
+			.input = scripts[i].data,
+			.prepare = set_sysctls,
 		};
 
 		ret = scripts[i].failed ? dmsc_fail(err, -ENOMEM, "no memory") :
@@ -283,8 +286,7 @@ static int mount_bpffs(struct cluster *c, struct dmsc_error *err)
 
 	snprintf(path, sizeof(path), "%s/bpf", c->dir);
 	if (mkdir(path, 0700) || mount("bpf", path, "bpf", 0, "mode=0700"))
-		return dmsc_fail(err, -errno, "%s: cannot mount a bpffs: %s", path,
-				 strerror(errno));
+		return dmsc_fail(err, -errno, "%s: cannot mount a bpffs: %s", path, strerror(errno));
 	return 0;
 }
 
@@ -326,7 +328,7 @@ int cluster_cgroup(const struct cluster *c, uint32_t instance, char *out, size_t
 	n = snprintf(out, size, "%s/%s/%s", c->cgroup, c->plan->hosts[in->host].name, in->cgroup);
 	if (n < 0 || (size_t)n >= size)
 		return dmsc_fail(err, -ENAMETOOLONG, "%s: cgroup: name too long", in->name);
-	for (slash = out + strlen(c->cgroup) + 1; ; slash++) {
+	for (slash = out + strlen(c->cgroup) + 1;; slash++) {
 		slash = strchrnul(slash, '/');
 		char was = *slash;
 

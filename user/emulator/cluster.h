@@ -15,24 +15,24 @@
 #include "lib/model.h"
 #include "lib/rtnl.h"
 
-#define CLUSTER_DIR	"/run/dmsc-emulator"
-#define INET_ADDR_LEN	16
+#define CLUSTER_DIR   "/run/dmsc-emulator"
+#define INET_ADDR_LEN 16
 
 struct cluster_node {
-	char netns[96];			/* name below /run/netns */
-	int fd;				/* of the namespace, -1 */
-	struct rtnl *rtnl;		/* in the namespace, NULL */
+	char netns[96];	   /* name below /run/netns */
+	int fd;		   /* of the namespace, -1 */
+	struct rtnl *rtnl; /* in the namespace, NULL */
 };
 
 struct cluster {
 	const struct plan *plan;
 	const struct scale *scale;
 	char id[32];
-	char dir[64];			/* sockets, states, logs, a bpffs: CLUSTER_DIR/ID */
-	char cgroup[256];		/* <cgroup2>/ID */
-	int lock;			/* held while the run lives */
-	struct cluster_node *nodes;	/* by topology node */
-	uint32_t *ifindex;		/* [2 * link + side] */
+	char dir[64];		    /* sockets, states, logs, a bpffs: CLUSTER_DIR/ID */
+	char cgroup[256];	    /* <cgroup2>/ID */
+	int lock;		    /* held while the run lives */
+	struct cluster_node *nodes; /* by topology node */
+	uint32_t *ifindex;	    /* [2 * link + side] */
 };
 
 /**

@@ -62,9 +62,8 @@ static int memory_file(const char *text)
 }
 
 /* In the child. What goes wrong is said where the program's own errors go. */
-static void __attribute__((noreturn)) child(const struct command_options *o,
-					    const char *const *argv, int in, int out, int errors,
-					    pid_t parent)
+static void __attribute__((noreturn)) child(const struct command_options *o, const char *const *argv,
+					    int in, int out, int errors, pid_t parent)
 {
 	sigset_t none;
 

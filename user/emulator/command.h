@@ -11,26 +11,26 @@
 
 #include "lib/error.h"
 
-struct text {			/* a string that grows; zeroed: empty */
+struct text { /* a string that grows; zeroed: empty */
 	char *data;
 	size_t len, room;
-	bool failed;		/* out of memory */
+	bool failed; /* out of memory */
 };
 
 void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void text_free(struct text *t);
 
 struct command {
-	char name[64];		/* for messages */
-	pid_t pid;		/* 0: not running */
-	int out, errors;	/* what it printed */
+	char name[64];	 /* for messages */
+	pid_t pid;	 /* 0: not running */
+	int out, errors; /* what it printed */
 };
 
 struct command_options {
-	int netns;		/* file descriptor, -1: the caller's */
-	const char *cgroup;	/* directory it moves to before it starts; NULL: the caller's */
-	const char *input;	/* its standard input, NULL none */
-	const char *log;	/* file that gets its output; NULL: see command_wait() */
+	int netns;	    /* file descriptor, -1: the caller's */
+	const char *cgroup; /* directory it moves to before it starts; NULL: the caller's */
+	const char *input;  /* its standard input, NULL none */
+	const char *log;    /* file that gets its output; NULL: see command_wait() */
 	/* In the child, inside the namespace, before the program starts; may be NULL. */
 	int (*prepare)(void *arg);
 	void *arg;

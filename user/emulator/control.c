@@ -60,8 +60,8 @@ static void __attribute__((noreturn)) child(struct worker_env env, int netns, co
 	worker_run(&env);
 }
 
-static int start_one(struct control *c, const struct cluster *cluster,
-		     const struct worker_env *env, uint32_t i, struct dmsc_error *err)
+static int start_one(struct control *c, const struct cluster *cluster, const struct worker_env *env,
+		     uint32_t i, struct dmsc_error *err)
 {
 	struct worker_env own = *env;
 	pid_t parent = getpid();
@@ -161,8 +161,9 @@ int control_wait(struct control *c, enum worker_order_kind kind, int timeout_ms,
 			break;
 		}
 		if (left <= 0) {
-			ret = dmsc_fail(err, -ETIMEDOUT, "%u of %u processes did not answer within %d s",
-					missing, c->nr, timeout_ms / 1000);
+			ret = dmsc_fail(err, -ETIMEDOUT,
+					"%u of %u processes did not answer within %d s", missing,
+					c->nr, timeout_ms / 1000);
 			break;
 		}
 		n = poll(fds, c->nr, left);
@@ -226,7 +227,8 @@ void control_pending(const struct control *c, const struct messages *m, uint32_t
 
 			text_add(out, "%s %s, class %s, message %u of %u, %llu bytes\n",
 				 send ? "send to" : "receive from",
-				 p->instances[send ? f->dst : f->src].name, dmsc_class_name(f->class),
+				 p->instances[send ? f->dst : f->src].name,
+				 dmsc_class_name(f->class),
 				 m->of_op[op] - m->first[p->ops[op].flow] + 1,
 				 m->first[p->ops[op].flow + 1] - m->first[p->ops[op].flow],
 				 (unsigned long long)m->list[m->of_op[op]].bytes);

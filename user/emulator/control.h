@@ -16,7 +16,7 @@ struct control_worker {
 struct control {
 	const struct plan *plan;
 	const struct shared *shared;
-	struct control_worker *workers;	/* by instance */
+	struct control_worker *workers; /* by instance */
 	uint32_t nr;			/* started */
 };
 
@@ -35,8 +35,8 @@ int control_send(struct control *c, const struct worker_order *order, struct dms
 int control_wait(struct control *c, enum worker_order_kind kind, int timeout_ms,
 		 struct dmsc_error *err);
 
-static inline int control_order(struct control *c, const struct worker_order *order,
-				int timeout_ms, struct dmsc_error *err)
+static inline int control_order(struct control *c, const struct worker_order *order, int timeout_ms,
+				struct dmsc_error *err)
 {
 	int ret = control_send(c, order, err);
 

@@ -17,7 +17,7 @@
 
 #include "emulator/cluster.h"
 
-#define KILL_TRIES	200	/* of 50 ms, until killed processes are gone */
+#define KILL_TRIES 200 /* of 50 ms, until killed processes are gone */
 
 int leftovers_cgroup_root(char *out, size_t size, const char *id)
 {
@@ -124,7 +124,7 @@ void leftovers_remove(const char *id)
 	remove_namespaces(id);
 	snprintf(path, sizeof(path), CLUSTER_DIR "/%s", id);
 	nftw(path, remove_any, 16, FTW_PHYS | FTW_DEPTH | FTW_MOUNT);
-	rmdir(CLUSTER_DIR);	/* stays while other runs are in it */
+	rmdir(CLUSTER_DIR); /* stays while other runs are in it */
 }
 
 void leftovers_sweep(void)
@@ -141,8 +141,8 @@ void leftovers_sweep(void)
 		snprintf(path, sizeof(path), CLUSTER_DIR "/%s/lock", e->d_name);
 		fd = open(path, O_RDWR | O_CLOEXEC);
 		/* Without a lock yet: one that is just starting, unless its process is gone. */
-		if (fd < 0 && (errno != ENOENT || sscanf(e->d_name, "dmsc-em%d", &pid) != 1 ||
-			       !kill(pid, 0)))
+		if (fd < 0 &&
+		    (errno != ENOENT || sscanf(e->d_name, "dmsc-em%d", &pid) != 1 || !kill(pid, 0)))
 			continue;
 		if (fd < 0 || !flock(fd, LOCK_EX | LOCK_NB)) {
 			fprintf(stderr, "emulator: removing what run %s left behind\n", e->d_name);

@@ -15,9 +15,19 @@
 #include "planner/planner.h"
 
 enum {
-	OPT_JOB = 'j', OPT_TOPOLOGY = 't', OPT_WORKLOAD = 'w', OPT_ITERATIONS = 'n', OPT_OUT = 'o',
-	OPT_SETUPS = 256, OPT_LINK_RATE, OPT_BYTES_SCALE, OPT_DMSCD, OPT_DMSCCTL, OPT_TIMEOUT,
-	OPT_FIFO, OPT_KEEP,
+	OPT_JOB = 'j',
+	OPT_TOPOLOGY = 't',
+	OPT_WORKLOAD = 'w',
+	OPT_ITERATIONS = 'n',
+	OPT_OUT = 'o',
+	OPT_SETUPS = 256,
+	OPT_LINK_RATE,
+	OPT_BYTES_SCALE,
+	OPT_DMSCD,
+	OPT_DMSCCTL,
+	OPT_TIMEOUT,
+	OPT_FIFO,
+	OPT_KEEP,
 };
 
 static const struct argp_option options[] = {
@@ -31,12 +41,15 @@ static const struct argp_option options[] = {
 	  "of the fastest link as emulated, such as 10mbit (the default)", 0 },
 	{ "bytes-scale", OPT_BYTES_SCALE, "X", 0,
 	  "divide message sizes by X (default auto: an iteration takes about two seconds)", 0 },
-	{ "dmscd", OPT_DMSCD, "PATH", 0, "the daemon (default: beside this program, else in PATH)", 0 },
+	{ "dmscd", OPT_DMSCD, "PATH", 0, "the daemon (default: beside this program, else in PATH)",
+	  0 },
 	{ "dmscctl", OPT_DMSCCTL, "PATH", 0, "its command line (default: the same)", 0 },
-	{ "timeout", OPT_TIMEOUT, "SECONDS", 0, "real time that an iteration may take (default 300)", 0 },
+	{ "timeout", OPT_TIMEOUT, "SECONDS", 0,
+	  "real time that an iteration may take (default 300)", 0 },
 	{ "fifo", OPT_FIFO, NULL, 0,
 	  "a FIFO in place of every qdisc, for kernels without fq_codel, ets and sch_dmsc: "
-	  "the set-ups then differ in their paths only", 0 },
+	  "the set-ups then differ in their paths only",
+	  0 },
 	{ "keep", OPT_KEEP, NULL, 0, "leave the cluster standing at the end", 0 },
 	{ 0 }
 };
@@ -131,8 +144,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_BYTES_SCALE:
 		o->bytes_scale = strcmp(arg, "auto") ? strtod(arg, &end) : 0;
-		if (strcmp(arg, "auto") && (end == arg || *end || !(o->bytes_scale >= 1) ||
-					    o->bytes_scale > 1e12))
+		if (strcmp(arg, "auto") &&
+		    (end == arg || *end || !(o->bytes_scale >= 1) || o->bytes_scale > 1e12))
 			argp_error(state, "--bytes-scale: '%s', expected auto or 1 to 1e12", arg);
 		break;
 	case OPT_DMSCD:
@@ -154,7 +167,8 @@ static error_t on_option(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_ARG:
 		if (state->arg_num || strcmp(arg, "run"))
-			argp_error(state, "unexpected argument '%s', expected run, or report and two files",
+			argp_error(state,
+				   "unexpected argument '%s', expected run, or report and two files",
 				   arg);
 		break;
 	case ARGP_KEY_END:
@@ -248,13 +262,21 @@ static int report_again(const char *json, const char *html)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, on_option, "run\nreport REPORT.json REPORT.html",
+		options,
+		on_option,
+		"run\nreport REPORT.json REPORT.html",
 		"Carries out a training job's traffic on a cluster made of network namespaces, "
 		"under the kernel's defaults, the best stock set-up and DMSC.\v"
-		"Exit status: 0 done, 1 could not be done, 2 bad input. Needs root.", NULL, NULL, NULL
+		"Exit status: 0 done, 1 could not be done, 2 bad input. Needs root.",
+		NULL,
+		NULL,
+		NULL
 	};
 	struct run_options o = {
-		.iterations = 5, .link_rate = 10000000, .timeout_ms = 300000, .nr_setups = 3,
+		.iterations = 5,
+		.link_rate = 10000000,
+		.timeout_ms = 300000,
+		.nr_setups = 3,
 		.setups = { &setup_default, &setup_stock, &setup_dmsc },
 	};
 	struct dmsc_error err = { "" };

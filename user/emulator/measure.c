@@ -23,7 +23,7 @@ struct dump {
 	uint32_t node;
 	struct measure_edge *edges;
 	struct qdisc_band bands[DMSC_NR_CLASSES];
-	uint32_t *dmsc;			/* edges whose port has sch_dmsc */
+	uint32_t *dmsc; /* edges whose port has sch_dmsc */
 	uint32_t nr_dmsc;
 };
 
@@ -60,7 +60,8 @@ static int on_link(const struct nlmsghdr *nlh, void *data)
 	edge = edge_of(d, ifm->ifi_index);
 	if (edge == MODEL_NONE)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(*ifm)) {
+	mnl_attr_for_each(attr, nlh, sizeof(*ifm))
+	{
 		if (mnl_attr_get_type(attr) != IFLA_STATS64 ||
 		    mnl_attr_get_payload_len(attr) < offsetof(struct rtnl_link_stats64, rx_errors))
 			continue;
@@ -103,7 +104,8 @@ static void read_stats(const struct nlattr *nest, uint64_t *bytes, struct gnet_s
 	struct gnet_stats_basic basic = { 0 };
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, nest) {
+	mnl_attr_for_each_nested(attr, nest)
+	{
 		size_t len = mnl_attr_get_payload_len(attr);
 
 		if (mnl_attr_get_type(attr) == TCA_STATS_BASIC && len >= sizeof(basic.bytes)) {
@@ -132,7 +134,8 @@ static int on_qdisc(const struct nlmsghdr *nlh, void *data)
 	edge = edge_of(d, tc->tcm_ifindex);
 	if (edge == MODEL_NONE)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, nlh, sizeof(*tc)) {
+	mnl_attr_for_each(attr, nlh, sizeof(*tc))
+	{
 		if (mnl_attr_get_type(attr) == TCA_STATS2)
 			read_stats(attr, &bytes, &queue);
 		else if (mnl_attr_get_type(attr) == TCA_KIND &&

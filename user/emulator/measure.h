@@ -10,11 +10,11 @@
 
 /* One directed edge, as its sending interface counts it. */
 struct measure_edge {
-	uint64_t at;			/* CLOCK_MONOTONIC, ns, when it was read */
-	uint64_t bytes;			/* sent, with Ethernet headers */
-	uint64_t drops;			/* packets, by the port's qdiscs */
-	uint32_t backlog;		/* bytes */
-	bool by_class;			/* @class_bytes was counted */
+	uint64_t at;	  /* CLOCK_MONOTONIC, ns, when it was read */
+	uint64_t bytes;	  /* sent, with Ethernet headers */
+	uint64_t drops;	  /* packets, by the port's qdiscs */
+	uint32_t backlog; /* bytes */
+	bool by_class;	  /* @class_bytes was counted */
 	uint64_t class_bytes[DMSC_NR_CLASSES];
 };
 
@@ -31,7 +31,7 @@ int measure_qdiscs(const struct cluster *c, struct measure_edge *edges, struct d
 uint64_t measure_backlog(const struct cluster *c, const struct measure_edge *edges);
 
 struct measure_cpu {
-	uint64_t idle, total;		/* ticks, all CPUs */
+	uint64_t idle, total; /* ticks, all CPUs */
 };
 
 int measure_cpu(struct measure_cpu *cpu);

@@ -21,8 +21,8 @@ static int count(struct messages *m, const struct plan *p, struct dmsc_error *er
 	for (f = 0; f < p->nr_flows && !ret; f++) {
 		if (m->first[f + 1] != recvs[f])
 			ret = dmsc_fail(err, -EINVAL,
-					"plan: flow %u: %u sends and %u receives, expected as many", f,
-					m->first[f + 1], recvs[f]);
+					"plan: flow %u: %u sends and %u receives, expected as many",
+					f, m->first[f + 1], recvs[f]);
 		m->first[f + 1] += m->first[f];
 	}
 	m->nr = m->first[p->nr_flows];

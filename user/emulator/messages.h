@@ -10,15 +10,15 @@
 
 struct message {
 	uint32_t flow;
-	uint32_t send, recv;		/* ops */
-	uint64_t bytes;			/* as they are sent */
+	uint32_t send, recv; /* ops */
+	uint64_t bytes;	     /* as they are sent */
 };
 
 struct messages {
 	struct message *list;
 	uint32_t nr;
-	uint32_t *first;		/* by flow: first[f] .. first[f + 1] - 1; nr_flows + 1 */
-	uint32_t *of_op;		/* by op; MODEL_NONE for compute */
+	uint32_t *first; /* by flow: first[f] .. first[f + 1] - 1; nr_flows + 1 */
+	uint32_t *of_op; /* by op; MODEL_NONE for compute */
 };
 
 /**

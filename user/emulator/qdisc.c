@@ -6,8 +6,8 @@
 
 /* Strict classes as dmsc.h orders them; what is weighted follows the strict. */
 static const uint8_t class_order[DMSC_NR_CLASSES] = {
-	DMSC_CLASS_CONTROL, DMSC_CLASS_GATEWAY, DMSC_CLASS_TENSOR, DMSC_CLASS_EXPERT,
-	DMSC_CLASS_PIPELINE, DMSC_CLASS_DATA, DMSC_CLASS_DEFAULT, DMSC_CLASS_BULK,
+	DMSC_CLASS_CONTROL,  DMSC_CLASS_GATEWAY, DMSC_CLASS_TENSOR,  DMSC_CLASS_EXPERT,
+	DMSC_CLASS_PIPELINE, DMSC_CLASS_DATA,	 DMSC_CLASS_DEFAULT, DMSC_CLASS_BULK,
 };
 
 void qdisc_bands(struct qdisc_band bands[DMSC_NR_CLASSES])
@@ -68,11 +68,12 @@ void qdisc_set_fifo(struct text *t, const char *ifname, uint64_t rate, unsigned 
 static void add_leaf(struct text *t, const char *ifname, unsigned int handle, uint32_t band,
 		     uint64_t rate)
 {
-	uint64_t target = 4 * 8000000ULL * EMULATED_FRAME / rate;	/* µs */
+	uint64_t target = 4 * 8000000ULL * EMULATED_FRAME / rate; /* µs */
 
 	if (target < 5000)
 		target = 5000;
-	text_add(t, "qdisc add dev %s parent %x:%x handle %x: fq_codel target %lluus interval %lluus\n",
+	text_add(t,
+		 "qdisc add dev %s parent %x:%x handle %x: fq_codel target %lluus interval %lluus\n",
 		 ifname, handle, band + 1, handle + 1 + band, (unsigned long long)target,
 		 (unsigned long long)(20 * target));
 }
@@ -111,6 +112,7 @@ void qdisc_set_dscp(struct text *t, const char *ifname, uint64_t rate, unsigned 
 	text_add(t,
 		 "filter add dev %s parent %x: prio 1 protocol ip u32 ht 800:: match u8 0 0 hashkey mask 0x00fc0000 at 0 link 1:\n",
 		 ifname, handle);
-	text_add(t, "filter add dev %s parent %x: prio 2 protocol arp u32 match u8 0 0 flowid %x:%x\n",
+	text_add(t,
+		 "filter add dev %s parent %x: prio 2 protocol arp u32 match u8 0 0 flowid %x:%x\n",
 		 ifname, handle, handle, control + 1);
 }

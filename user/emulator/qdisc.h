@@ -20,16 +20,16 @@
 #include "lib/profile.h"
 
 /* Handles, as tc writes them (hexadecimal). */
-#define QDISC_DSCP_FABRIC	0x10
-#define QDISC_DSCP_HOST		0x30
-#define QDISC_DEFAULT		0x20
-#define QDISC_DMSC		0x40
-#define QDISC_FIFO		0x50
+#define QDISC_DSCP_FABRIC 0x10
+#define QDISC_DSCP_HOST	  0x30
+#define QDISC_DEFAULT	  0x20
+#define QDISC_DMSC	  0x40
+#define QDISC_FIFO	  0x50
 
 struct qdisc_band {
 	uint8_t class;
 	bool strict;
-	uint32_t weight;		/* among the weighted, 16 a frame a round */
+	uint32_t weight; /* among the weighted, 16 a frame a round */
 };
 
 /* Bands by precedence, one a class; order and weights of sch_dmsc's defaults. */
@@ -51,7 +51,7 @@ void qdisc_set_dscp(struct text *t, const char *ifname, uint64_t rate, unsigned 
  * How much a class may hold at a link of this rate, bytes: QDISC_LIMIT_MS of
  * the link, so that limits mean the same time at any scale.
  */
-#define QDISC_LIMIT_MS	200
+#define QDISC_LIMIT_MS 200
 uint32_t qdisc_limit(uint64_t rate);
 
 #endif /* DMSC_EMULATOR_QDISC_H */

@@ -6,11 +6,11 @@
 #include <string.h>
 
 const uint8_t results_order[DMSC_NR_CLASSES] = {
-	DMSC_CLASS_CONTROL, DMSC_CLASS_GATEWAY, DMSC_CLASS_TENSOR, DMSC_CLASS_EXPERT,
-	DMSC_CLASS_PIPELINE, DMSC_CLASS_DATA, DMSC_CLASS_DEFAULT, DMSC_CLASS_BULK,
+	DMSC_CLASS_CONTROL,  DMSC_CLASS_GATEWAY, DMSC_CLASS_TENSOR,  DMSC_CLASS_EXPERT,
+	DMSC_CLASS_PIPELINE, DMSC_CLASS_DATA,	 DMSC_CLASS_DEFAULT, DMSC_CLASS_BULK,
 };
 
-#define CPU_IDLE_MIN	0.15	/* below, the machine was the limit and not the links */
+#define CPU_IDLE_MIN 0.15 /* below, the machine was the limit and not the links */
 
 static int compare(const void *a, const void *b)
 {
@@ -42,7 +42,7 @@ static void summarise_class(const struct results *r, uint32_t setup, uint8_t cla
 			    results_remote(r->plan, msg->flow) != remote)
 				continue;
 			samples[n++] = scale_to_emulated(r->scale, r->rounds[i].end[m] -
-								   r->rounds[i].start[m]);
+									   r->rounds[i].start[m]);
 			out->bytes += r->plan->ops[msg->send].amount;
 		}
 	}

@@ -8,21 +8,21 @@
 
 #include "emulator/round.h"
 
-struct completion {			/* of the messages of one class */
+struct completion { /* of the messages of one class */
 	uint32_t messages;
-	uint64_t p50, p99, max;		/* ns */
-	uint64_t bytes;			/* of the job */
+	uint64_t p50, p99, max; /* ns */
+	uint64_t bytes;		/* of the job */
 };
 
 struct setup_results {
 	const struct setup *setup;
-	uint32_t nr;			/* rounds */
-	uint64_t median, p95, min, max;	/* iteration time, ns */
-	double retransmits, host_drops, fabric_drops;	/* mean of the iterations */
+	uint32_t nr;				      /* rounds */
+	uint64_t median, p95, min, max;		      /* iteration time, ns */
+	double retransmits, host_drops, fabric_drops; /* mean of the iterations */
 	double bulk_goodput, cpu_idle;
 	struct completion remote[DMSC_NR_CLASSES], local[DMSC_NR_CLASSES];
-	double *utilisation;		/* by edge, mean */
-	uint32_t typical;		/* round whose time is nearest the median */
+	double *utilisation; /* by edge, mean */
+	uint32_t typical;    /* round whose time is nearest the median */
 };
 
 struct results {
@@ -32,10 +32,10 @@ struct results {
 	struct profile profile;
 	const struct setup *setups[SETUP_MAX];
 	uint32_t nr_setups, iterations, nr_bulk;
-	struct round *rounds;		/* iteration * nr_setups + setup */
-	uint32_t nr_rounds;		/* complete ones */
+	struct round *rounds; /* iteration * nr_setups + setup */
+	uint32_t nr_rounds;   /* complete ones */
 	struct setup_results per[SETUP_MAX];
-	struct text notes, warnings;	/* a line each */
+	struct text notes, warnings; /* a line each */
 };
 
 int results_summarise(struct results *r, struct dmsc_error *err);

@@ -10,7 +10,7 @@
 #include "emulator/qdisc.h"
 #include "emulator/results.h"
 
-#define MAX_RECORDS	20000
+#define MAX_RECORDS 20000
 
 static json_t *ns(uint64_t v)
 {
@@ -31,8 +31,8 @@ static json_t *scale_json(const struct results *r)
 		 r->scale->bytes, r->scale->time);
 	return json_pack("{s:f, s:f, s:f, s:I, s:i, s:I, s:s}", "rate", r->scale->rate, "bytes",
 			 r->scale->bytes, "time", r->scale->time, "link_rate_real",
-			 (json_int_t)r->scale->link_rate, "mtu", EMULATED_MTU,
-			 "planned_real_bytes", (json_int_t)planned, "text", text);
+			 (json_int_t)r->scale->link_rate, "mtu", EMULATED_MTU, "planned_real_bytes",
+			 (json_int_t)planned, "text", text);
 }
 
 static json_t *classes_json(const struct results *r)
@@ -45,11 +45,13 @@ static json_t *classes_json(const struct results *r)
 	for (c = 0; c < DMSC_NR_CLASSES; c++)
 		for (i = 0; i < DMSC_NR_CLASSES; i++)
 			if (bands[i].class == c)
-				json_array_append_new(list, json_pack("{s:i, s:s, s:i, s:s, s:i}",
-					"id", c, "name", dmsc_class_name(c), "dscp",
-					r->profile.dscp[c], "band",
-					bands[i].strict ? "strict" : "weighted", "weight",
-					bands[i].weight));
+				json_array_append_new(list,
+						      json_pack("{s:i, s:s, s:i, s:s, s:i}", "id",
+								c, "name", dmsc_class_name(c),
+								"dscp", r->profile.dscp[c], "band",
+								bands[i].strict ? "strict" :
+										  "weighted",
+								"weight", bands[i].weight));
 	return list;
 }
 
@@ -77,10 +79,10 @@ static void add_topology(json_t *root, const struct plan *p)
 	for (i = 0; i < 2 * p->topo.nr_links; i++) {
 		const struct topo_link *l = &p->topo.links[i / 2];
 
-		json_array_append_new(edges, json_pack("{s:i, s:i, s:i, s:f}", "link", i / 2, "from",
-						       cluster_end(l, i & 1), "to",
-						       cluster_end(l, !(i & 1)), "load",
-						       p->edge_load[i]));
+		json_array_append_new(edges,
+				      json_pack("{s:i, s:i, s:i, s:f}", "link", i / 2, "from",
+						cluster_end(l, i & 1), "to",
+						cluster_end(l, !(i & 1)), "load", p->edge_load[i]));
 	}
 	json_object_set_new(root, "nodes", nodes);
 	json_object_set_new(root, "links", links);
@@ -95,8 +97,8 @@ static json_t *path_json(const struct plan *p, uint32_t index)
 	uint32_t i;
 
 	for (i = 0; i < path->nr_edges; i++)
-		json_array_append_new(edges, json_pack("{s:i, s:f}", "edge", path->edges[i], "share",
-						       path->share[i]));
+		json_array_append_new(edges, json_pack("{s:i, s:f}", "edge", path->edges[i],
+						       "share", path->share[i]));
 	for (i = 0; i < p->nr_flows; i++)
 		if (p->flows[i].path == index)
 			sum[p->flows[i].class] += p->flows[i].bytes;
@@ -128,10 +130,14 @@ static void add_plan(json_t *root, const struct plan *p)
 	for (i = 0; i < p->nr_flows; i++) {
 		const struct plan_flow *f = &p->flows[i];
 
-		json_array_append_new(flows, json_pack("{s:i, s:i, s:s, s:I, s:I, s:o, s:b}", "src",
-			f->src, "dst", f->dst, "class", dmsc_class_name(f->class), "bytes",
-			(json_int_t)f->bytes, "messages", (json_int_t)f->messages, "path",
-			f->path == MODEL_NONE ? json_null() : json_integer(f->path), "bulk", f->bulk));
+		json_array_append_new(flows,
+				      json_pack("{s:i, s:i, s:s, s:I, s:I, s:o, s:b}", "src", f->src,
+						"dst", f->dst, "class", dmsc_class_name(f->class),
+						"bytes", (json_int_t)f->bytes, "messages",
+						(json_int_t)f->messages, "path",
+						f->path == MODEL_NONE ? json_null() :
+									json_integer(f->path),
+						"bulk", f->bulk));
 	}
 	json_object_set_new(root, "hosts", hosts);
 	json_object_set_new(root, "instances", instances);
@@ -184,7 +190,11 @@ static void add_record(struct record *list, uint32_t *n, const struct results *r
 	const struct plan_flow *f = &r->plan->flows[flow];
 
 	list[(*n)++] = (struct record){
-		f->class, f->src, f->dst, bytes, scale_to_emulated(r->scale, start),
+		f->class,
+		f->src,
+		f->dst,
+		bytes,
+		scale_to_emulated(r->scale, start),
 		scale_to_emulated(r->scale, end),
 	};
 }
@@ -220,10 +230,10 @@ static json_t *timeline_json(const struct results *r, const struct round *round)
 	}
 	qsort(list, n, sizeof(*list), by_start);
 	for (i = 0; i < n && i < MAX_RECORDS; i++)
-		json_array_append_new(records, json_pack("[s, i, i, I, I, I]",
-			dmsc_class_name(list[i].class), list[i].src, list[i].dst,
-			(json_int_t)list[i].bytes, (json_int_t)list[i].start,
-			(json_int_t)list[i].end));
+		json_array_append_new(records,
+				      json_pack("[s, i, i, I, I, I]", dmsc_class_name(list[i].class),
+						list[i].src, list[i].dst, (json_int_t)list[i].bytes,
+						(json_int_t)list[i].start, (json_int_t)list[i].end));
 	free(list);
 	return json_pack("{s:i, s:I, s:b, s:o}", "iteration", round->iteration, "time_ns",
 			 (json_int_t)scale_to_emulated(r->scale, round->time), "truncated",
@@ -240,9 +250,11 @@ static json_t *completion_json(const struct completion *of)
 		if (!of[c].messages)
 			continue;
 		json_array_append_new(list, json_pack("{s:s, s:i, s:I, s:I, s:I, s:I}", "class",
-			dmsc_class_name(c), "messages", of[c].messages, "p50_ns",
-			(json_int_t)of[c].p50, "p99_ns", (json_int_t)of[c].p99, "max_ns",
-			(json_int_t)of[c].max, "bytes", (json_int_t)of[c].bytes));
+						      dmsc_class_name(c), "messages", of[c].messages,
+						      "p50_ns", (json_int_t)of[c].p50, "p99_ns",
+						      (json_int_t)of[c].p99, "max_ns",
+						      (json_int_t)of[c].max, "bytes",
+						      (json_int_t)of[c].bytes));
 	}
 	return list;
 }
@@ -250,11 +262,10 @@ static json_t *completion_json(const struct completion *of)
 static json_t *iteration_json(const struct results *r, const struct round *round)
 {
 	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "index",
-			 round->iteration,
-			 "time_ns", (json_int_t)scale_to_emulated(r->scale, round->time),
-			 "time_real_ns", (json_int_t)round->time, "retransmits",
-			 (json_int_t)round->retransmits, "host_drops",
-			 (json_int_t)round->host_drops, "fabric_drops",
+			 round->iteration, "time_ns",
+			 (json_int_t)scale_to_emulated(r->scale, round->time), "time_real_ns",
+			 (json_int_t)round->time, "retransmits", (json_int_t)round->retransmits,
+			 "host_drops", (json_int_t)round->host_drops, "fabric_drops",
 			 (json_int_t)round->fabric_drops, "received_real_bytes",
 			 (json_int_t)round->received, "bulk_real_bytes",
 			 (json_int_t)round->bulk_bytes, "bulk_goodput",
@@ -296,13 +307,13 @@ static json_t *setup_json(const struct results *r, uint32_t index)
 		json_array_append_new(iterations, iteration_json(r, &r->rounds[i]));
 	for (i = 0; i < 2 * r->plan->topo.nr_links; i++)
 		json_array_append_new(utilisation, json_real(s->utilisation[i]));
-	o = json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I}, s:f, s:f, s:f, s:f, s:f}", "name",
-		      s->setup->name, "title", s->setup->title, "description",
+	o = json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I}, s:f, s:f, s:f, s:f, s:f}",
+		      "name", s->setup->name, "title", s->setup->title, "description",
 		      s->setup->description, "iterations", iterations, "time", "median_ns",
 		      (json_int_t)s->median, "p95_ns", (json_int_t)s->p95, "min_ns",
 		      (json_int_t)s->min, "max_ns", (json_int_t)s->max, "retransmits",
-		      s->retransmits, "host_drops", s->host_drops, "fabric_drops",
-		      s->fabric_drops, "bulk_goodput", s->bulk_goodput, "cpu_idle", s->cpu_idle);
+		      s->retransmits, "host_drops", s->host_drops, "fabric_drops", s->fabric_drops,
+		      "bulk_goodput", s->bulk_goodput, "cpu_idle", s->cpu_idle);
 	json_object_set_new(o, "completion", completion_json(s->remote));
 	json_object_set_new(o, "local", completion_json(s->local));
 	json_object_set_new(o, "utilisation", utilisation);
@@ -318,7 +329,8 @@ static json_t *percent(uint64_t base, uint64_t other)
 
 static json_t *comparison_json(const struct results *r)
 {
-	const struct setup_results *base = results_find(r, "stock"), *other = results_find(r, "dmsc");
+	const struct setup_results *base = results_find(r, "stock"),
+				   *other = results_find(r, "dmsc");
 	json_t *list;
 	int i, c;
 
@@ -329,9 +341,12 @@ static json_t *comparison_json(const struct results *r)
 		c = results_order[i];
 		if (base->remote[c].messages)
 			json_array_append_new(list, json_pack("{s:s, s:o, s:o}", "class",
-				dmsc_class_name(c), "p50_percent",
-				percent(base->remote[c].p50, other->remote[c].p50), "p99_percent",
-				percent(base->remote[c].p99, other->remote[c].p99)));
+							      dmsc_class_name(c), "p50_percent",
+							      percent(base->remote[c].p50,
+								      other->remote[c].p50),
+							      "p99_percent",
+							      percent(base->remote[c].p99,
+								      other->remote[c].p99)));
 	}
 	return json_pack("{s:s, s:s, s:o, s:o, s:o}", "base", "stock", "other", "dmsc",
 			 "time_median_percent", percent(base->median, other->median),
@@ -359,12 +374,11 @@ int results_write(const struct results *r, const struct results_about *a, const 
 	uint32_t i;
 	int ret = 0;
 
-	root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s?}, s:i}", "format",
-			 1, "version", DMSC_VERSION, "date", a->date, "kernel", a->kernel,
-			 "machine", a->machine, "command", a->command, "job", r->plan->job,
-			 "source", r->plan->source, "files", "job", a->job_file, "topology",
-			 a->topology_file, "workload", a->workload_file, "iterations",
-			 r->iterations);
+	root = json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:{s:s, s:s, s:s?}, s:i}",
+			 "format", 1, "version", DMSC_VERSION, "date", a->date, "kernel", a->kernel,
+			 "machine", a->machine, "command", a->command, "job", r->plan->job, "source",
+			 r->plan->source, "files", "job", a->job_file, "topology", a->topology_file,
+			 "workload", a->workload_file, "iterations", r->iterations);
 	json_object_set_new(root, "scale", scale_json(r));
 	json_object_set_new(root, "classes", classes_json(r));
 	add_topology(root, r->plan);

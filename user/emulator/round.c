@@ -10,9 +10,9 @@
 
 #include "emulator/interrupt.h"
 
-#define ORDER_MS	120000	/* for what takes milliseconds on a machine that is not loaded */
-#define LEAD_NS		200000000ULL	/* so that all processes wait when the start comes */
-#define SETTLE_TRIES	200	/* of 50 ms, until the fabric is empty */
+#define ORDER_MS     120000	  /* for what takes milliseconds on a machine that is not loaded */
+#define LEAD_NS	     200000000ULL /* so that all processes wait when the start comes */
+#define SETTLE_TRIES 200	  /* of 50 ms, until the fabric is empty */
 
 static uint64_t now_ns(void)
 {
@@ -40,7 +40,8 @@ static int allocate(const struct round_env *env, struct round *r)
 	r->end = calloc(env->messages->nr + 1, sizeof(*r->end));
 	r->bulk = calloc(env->shared->nr_bulk + 1, sizeof(*r->bulk));
 	return r->utilisation && r->by_class && r->class_bytes && r->start && r->end && r->bulk ?
-	       0 : -ENOMEM;
+		       0 :
+		       -ENOMEM;
 }
 
 void round_free(struct round *r, uint32_t nr_bulk)

@@ -7,25 +7,25 @@
 #include "emulator/measure.h"
 #include "emulator/setup.h"
 
-struct round_bulk {			/* one bulk flow */
+struct round_bulk { /* one bulk flow */
 	uint32_t flow, nr;
-	uint64_t *start, *end;		/* ns after the start; end 0: unfinished */
+	uint64_t *start, *end; /* ns after the start; end 0: unfinished */
 };
 
 struct round {
-	uint32_t setup, iteration;	/* indexes */
+	uint32_t setup, iteration; /* indexes */
 	/* All as measured, that is real time and scaled bytes. */
-	uint64_t time;			/* ns from the start to the last step done */
-	double cpu_idle;		/* 0..1 */
+	uint64_t time;	 /* ns from the start to the last step done */
+	double cpu_idle; /* 0..1 */
 	uint64_t retransmits, host_drops, fabric_drops;
-	uint64_t received;		/* bytes of messages, bulk not counted */
+	uint64_t received; /* bytes of messages, bulk not counted */
 	uint64_t bulk_bytes;
-	double bulk_rate;		/* bit/s */
-	double *utilisation;		/* by edge */
-	bool *by_class;			/* by edge */
-	uint64_t (*class_bytes)[DMSC_NR_CLASSES];	/* by edge */
-	uint64_t *start, *end;		/* by message, ns after the start */
-	struct round_bulk *bulk;	/* shared.nr_bulk of them */
+	double bulk_rate;			  /* bit/s */
+	double *utilisation;			  /* by edge */
+	bool *by_class;				  /* by edge */
+	uint64_t (*class_bytes)[DMSC_NR_CLASSES]; /* by edge */
+	uint64_t *start, *end;			  /* by message, ns after the start */
+	struct round_bulk *bulk;		  /* shared.nr_bulk of them */
 };
 
 struct round_env {
@@ -36,7 +36,7 @@ struct round_env {
 	struct shared *shared;
 	struct control *control;
 	struct setup_env *setup;
-	int timeout_ms;			/* for an iteration */
+	int timeout_ms; /* for an iteration */
 };
 
 /**

@@ -50,7 +50,10 @@ static int prepare(struct session *s, struct dmsc_error *err)
 		return ret;
 	progress("processes: %u", s->plan->nr_instances);
 	env = (struct worker_env){
-		.plan = s->plan, .scale = &s->scale, .messages = &s->messages, .shared = &s->shared,
+		.plan = s->plan,
+		.scale = &s->scale,
+		.messages = &s->messages,
+		.shared = &s->shared,
 	};
 	ret = control_start(&s->control, &s->cluster, &env, err);
 	for (i = 0; i < o->nr_setups && !ret; i++) {
@@ -66,9 +69,14 @@ static int prepare(struct session *s, struct dmsc_error *err)
 static int run_rounds(struct session *s, struct dmsc_error *err)
 {
 	const struct round_env env = {
-		.plan = s->plan, .scale = &s->scale, .messages = &s->messages,
-		.cluster = &s->cluster, .shared = &s->shared, .control = &s->control,
-		.setup = &s->setup, .timeout_ms = s->o->timeout_ms,
+		.plan = s->plan,
+		.scale = &s->scale,
+		.messages = &s->messages,
+		.cluster = &s->cluster,
+		.shared = &s->shared,
+		.control = &s->control,
+		.setup = &s->setup,
+		.timeout_ms = s->o->timeout_ms,
 	};
 	struct results *r = &s->results;
 	uint32_t i, k;
@@ -114,10 +122,13 @@ static void add_notes(struct session *s)
 
 	for (i = 0; i < s->plan->nr_notes; i++)
 		text_add(t, "%s\n", s->plan->notes[i]);
-	text_add(t, "Messages within a host go over its loopback interface, which has no rate limit.\n");
-	text_add(t, "Protocol headers, retransmission time-outs and CoDel's times are not scaled.\n");
+	text_add(t,
+		 "Messages within a host go over its loopback interface, which has no rate limit.\n");
+	text_add(t,
+		 "Protocol headers, retransmission time-outs and CoDel's times are not scaled.\n");
 	if (s->o->fifo)
-		text_add(t, "--fifo: every port is a FIFO below its rate limit; the set-ups differ in their paths only.\n");
+		text_add(t,
+			 "--fifo: every port is a FIFO below its rate limit; the set-ups differ in their paths only.\n");
 	if (s->setup.warnings.len)
 		text_add(&s->results.warnings, "%s", s->setup.warnings.data);
 }
@@ -126,8 +137,11 @@ static int report(struct session *s, struct dmsc_error *err)
 {
 	char json[512], html[512], where[128];
 	struct results_about about = {
-		.command = s->o->command, .date = s->date, .job_file = s->o->job_file,
-		.topology_file = s->o->topology_file, .workload_file = s->o->workload_file,
+		.command = s->o->command,
+		.date = s->date,
+		.job_file = s->o->job_file,
+		.topology_file = s->o->topology_file,
+		.workload_file = s->o->workload_file,
 	};
 	struct utsname u;
 	int ret;
@@ -159,8 +173,8 @@ static void tear_down(struct session *s)
 	if (s->control.workers)
 		control_stop(&s->control);
 	if (s->o->keep && s->cluster.nodes) {
-		progress_line("kept: namespaces %s-*, %s (the next run removes them)", s->cluster.id,
-			      s->cluster.dir);
+		progress_line("kept: namespaces %s-*, %s (the next run removes them)",
+			      s->cluster.id, s->cluster.dir);
 		cluster_forget(&s->cluster);
 	} else {
 		cluster_remove(&s->cluster);
@@ -184,7 +198,10 @@ int run(const struct run_options *o, const struct plan *plan, struct dmsc_error 
 		ret = dmsc_fail(err, -EINVAL, "--out: %s: %s", o->out, strerror(errno));
 	strftime(s.date, sizeof(s.date), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 	s.setup = (struct setup_env){
-		.cluster = &s.cluster, .plan = plan, .fifo = o->fifo, .dmscd = o->dmscd,
+		.cluster = &s.cluster,
+		.plan = plan,
+		.fifo = o->fifo,
+		.dmscd = o->dmscd,
 		.dmscctl = o->dmscctl,
 	};
 	if (!ret)
@@ -192,8 +209,13 @@ int run(const struct run_options *o, const struct plan *plan, struct dmsc_error 
 	if (!ret)
 		ret = shared_make(&s.shared, plan, &s.messages, err);
 	*r = (struct results){
-		.plan = plan, .scale = &s.scale, .messages = &s.messages, .profile = s.setup.profile,
-		.nr_setups = o->nr_setups, .iterations = o->iterations, .nr_bulk = s.shared.nr_bulk,
+		.plan = plan,
+		.scale = &s.scale,
+		.messages = &s.messages,
+		.profile = s.setup.profile,
+		.nr_setups = o->nr_setups,
+		.iterations = o->iterations,
+		.nr_bulk = s.shared.nr_bulk,
 	};
 	memcpy(r->setups, o->setups, sizeof(r->setups));
 	r->rounds = calloc((size_t)o->iterations * o->nr_setups, sizeof(*r->rounds));

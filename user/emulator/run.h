@@ -9,15 +9,15 @@
 #include "emulator/setup.h"
 
 struct run_options {
-	const char *command;		/* as it was given, for the report */
-	const char *job_file, *topology_file, *workload_file;	/* the last may be NULL */
-	const char *out;		/* directory, made when it is missing */
+	const char *command;				      /* as it was given, for the report */
+	const char *job_file, *topology_file, *workload_file; /* the last may be NULL */
+	const char *out; /* directory, made when it is missing */
 	const struct setup *setups[SETUP_MAX];
 	uint32_t nr_setups, iterations;
-	uint64_t link_rate;		/* bit/s */
-	double bytes_scale;		/* 0: automatic */
+	uint64_t link_rate; /* bit/s */
+	double bytes_scale; /* 0: automatic */
 	const char *dmscd, *dmscctl;
-	int timeout_ms;			/* for one iteration */
+	int timeout_ms; /* for one iteration */
 	bool fifo, keep;
 };
 

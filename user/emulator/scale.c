@@ -5,8 +5,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define ITERATION_NS	2e9	/* real time that an iteration shall take on idle links */
-#define MIN_RATE	100000	/* bit/s: a frame takes an eighth of a second */
+#define ITERATION_NS 2e9    /* real time that an iteration shall take on idle links */
+#define MIN_RATE     100000 /* bit/s: a frame takes an eighth of a second */
 
 /* Two digits are enough for a factor that people read. */
 static double round_factor(double x)

@@ -16,12 +16,12 @@
 #include "lib/error.h"
 #include "lib/model.h"
 
-#define EMULATED_MTU	1500
-#define EMULATED_FRAME	(EMULATED_MTU + 14)	/* as qdiscs count it */
+#define EMULATED_MTU   1500
+#define EMULATED_FRAME (EMULATED_MTU + 14) /* as qdiscs count it */
 
 struct scale {
-	double rate, bytes, time;	/* R, B, T */
-	uint64_t link_rate;		/* bit/s of the fastest link as emulated */
+	double rate, bytes, time; /* R, B, T */
+	uint64_t link_rate;	  /* bit/s of the fastest link as emulated */
 };
 
 /**

@@ -33,7 +33,8 @@ static int run_tc(struct setup_env *env, struct text *scripts, struct dmsc_error
 		return dmsc_fail(err, -ENOMEM, "no memory");
 	for (i = 0; i < t->nr_nodes && !ret; i++) {
 		const struct command_options o = {
-			.netns = env->cluster->nodes[i].fd, .input = scripts[i].data,
+			.netns = env->cluster->nodes[i].fd,
+			.input = scripts[i].data,
 		};
 
 		if (scripts[i].failed)

@@ -14,21 +14,21 @@
 #include "lib/error.h"
 #include "lib/profile.h"
 
-#define SETUP_MAX	3
+#define SETUP_MAX 3
 
 struct setup_env {
 	const struct cluster *cluster;
 	const struct plan *plan;
-	struct profile profile;		/* DSCP of each class, in all set-ups */
-	bool fifo;			/* a FIFO instead of every qdisc but the rate limit */
-	const char *dmscd, *dmscctl;	/* programs */
-	struct command *daemons;	/* by host, of the dmsc set-up; NULL: not started */
-	struct text warnings;		/* a line each */
+	struct profile profile;	     /* DSCP of each class, in all set-ups */
+	bool fifo;		     /* a FIFO instead of every qdisc but the rate limit */
+	const char *dmscd, *dmscctl; /* programs */
+	struct command *daemons;     /* by host, of the dmsc set-up; NULL: not started */
+	struct text warnings;	     /* a line each */
 };
 
 struct setup {
 	const char *name, *title, *description;
-	bool mark;			/* processes set their sockets' DSCP themselves */
+	bool mark; /* processes set their sockets' DSCP themselves */
 	/* Before the first round; may be NULL. */
 	int (*start)(struct setup_env *env, struct dmsc_error *err);
 	/* Before and after each round of it; leave may be NULL. */

@@ -21,8 +21,8 @@
 #include "lib/ipc.h"
 #include "lib/spec.h"
 
-#define START_MS	120000	/* until a daemon serves; guests without KVM are slow */
-#define STOP_MS		20000
+#define START_MS 120000 /* until a daemon serves; guests without KVM are slow */
+#define STOP_MS	 20000
 
 static void file_of(const struct setup_env *env, uint32_t host, const char *suffix, char *out,
 		    size_t size)
@@ -73,11 +73,15 @@ static int start_daemon(struct setup_env *env, uint32_t host, struct dmsc_error 
 {
 	char config[256], socket[256], state[256], pins[256], cgroup[512], own[512], log[256];
 	const char *const argv[] = {
-		env->dmscd, "--foreground", "--host", env->plan->hosts[host].name, "--config", config,
-		"--socket", socket, "--state", state, "--pin-dir", pins, "--cgroup-root", cgroup, NULL
+		env->dmscd,	 "--foreground", "--host",    env->plan->hosts[host].name,
+		"--config",	 config,	 "--socket",  socket,
+		"--state",	 state,		 "--pin-dir", pins,
+		"--cgroup-root", cgroup,	 NULL
 	};
 	const struct command_options o = {
-		.netns = cluster_host_netns(env->cluster, host), .cgroup = own, .log = log,
+		.netns = cluster_host_netns(env->cluster, host),
+		.cgroup = own,
+		.log = log,
 	};
 	int ret;
 
@@ -86,8 +90,7 @@ static int start_daemon(struct setup_env *env, uint32_t host, struct dmsc_error 
 	file_of(env, host, "state", state, sizeof(state));
 	file_of(env, host, "log", log, sizeof(log));
 	snprintf(pins, sizeof(pins), "%s/bpf/%s", env->cluster->dir, env->plan->hosts[host].name);
-	snprintf(cgroup, sizeof(cgroup), "%s/%s", env->cluster->cgroup,
-		 env->plan->hosts[host].name);
+	snprintf(cgroup, sizeof(cgroup), "%s/%s", env->cluster->cgroup, env->plan->hosts[host].name);
 	snprintf(own, sizeof(own), "%s/daemons", env->cluster->cgroup);
 	if ((mkdir(own, 0755) && errno != EEXIST) || (mkdir(cgroup, 0755) && errno != EEXIST))
 		return dmsc_fail(err, -errno, "%s: %s", own, strerror(errno));
@@ -168,7 +171,8 @@ static void warn(struct setup_env *env, const char *host, const char *text)
 /* dmscctl in every host, side by side; @check looks at each answer, may be NULL. */
 static int ctl(struct setup_env *env, const char *verb, const char *arg,
 	       int (*check)(struct setup_env *env, uint32_t host, const char *answer,
-			    struct dmsc_error *err), struct dmsc_error *err)
+			    struct dmsc_error *err),
+	       struct dmsc_error *err)
 {
 	const struct plan *p = env->plan;
 	struct command *cmd = calloc(p->nr_hosts + 1, sizeof(*cmd));
@@ -180,9 +184,8 @@ static int ctl(struct setup_env *env, const char *verb, const char *arg,
 		return dmsc_fail(err, -ENOMEM, "no memory");
 	for (h = 0; h < p->nr_hosts && !ret; h++) {
 		char socket[256];
-		const char *const argv[] = {
-			env->dmscctl, "--json", "--socket", socket, verb, arg, NULL
-		};
+		const char *const argv[] = { env->dmscctl, "--json", "--socket", socket,
+					     verb,	   arg,	     NULL };
 		const struct command_options o = {
 			.netns = cluster_host_netns(env->cluster, h),
 		};
@@ -218,7 +221,8 @@ static int check_apply(struct setup_env *env, uint32_t host, const char *answer,
 		json_decref(root);
 		return dmsc_fail(err, -EPROTO, "%s: dmscctl apply: unexpected answer", name);
 	}
-	json_array_foreach(json_object_get(root, "warnings"), i, w) {
+	json_array_foreach(json_object_get(root, "warnings"), i, w)
+	{
 		text = json_string_value(w);
 		if (text)
 			warn(env, name, text);

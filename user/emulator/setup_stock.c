@@ -22,7 +22,8 @@ static int enter(struct setup_env *env, struct dmsc_error *err)
 const struct setup setup_stock = {
 	.name = "stock",
 	.title = "best stock",
-	.description = "ets with fq_codel leaves by DSCP at the hosts, marked by the processes, paths by ECMP hashing",
+	.description =
+		"ets with fq_codel leaves by DSCP at the hosts, marked by the processes, paths by ECMP hashing",
 	.mark = true,
 	.enter = enter,
 };

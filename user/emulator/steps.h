@@ -14,18 +14,18 @@
 
 struct steps {
 	const struct plan *plan;
-	uint32_t first, nr;		/* ops of the instance */
-	uint32_t nr_left;		/* not done; bulk ones do not count */
-	uint32_t *succ_start, *succ;	/* ops that wait for an op, from @first on */
-	uint32_t *pending;		/* dependencies that are not done */
+	uint32_t first, nr;	     /* ops of the instance */
+	uint32_t nr_left;	     /* not done; bulk ones do not count */
+	uint32_t *succ_start, *succ; /* ops that wait for an op, from @first on */
+	uint32_t *pending;	     /* dependencies that are not done */
 	uint64_t *ready_at;
-	uint64_t *done;			/* shared with the controller: by op, from @first on */
-	uint32_t *queue;		/* ready to begin, not yet taken */
+	uint64_t *done;	 /* shared with the controller: by op, from @first on */
+	uint32_t *queue; /* ready to begin, not yet taken */
 	uint32_t head, tail;
-	uint32_t *timers;		/* computing; earliest deadline last */
-	uint64_t *deadline;		/* by op, from @first on */
+	uint32_t *timers;   /* computing; earliest deadline last */
+	uint64_t *deadline; /* by op, from @first on */
 	uint32_t nr_timers;
-	uint64_t last;			/* when the latest step was done */
+	uint64_t last; /* when the latest step was done */
 };
 
 int steps_make(struct steps *s, const struct plan *p, uint32_t instance, uint64_t *done);

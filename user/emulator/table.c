@@ -6,8 +6,8 @@
 
 #include "emulator/results.h"
 
-#define LABEL	34
-#define COLUMN	16
+#define LABEL  34
+#define COLUMN 16
 
 static bool compared(const struct results *r)
 {
@@ -39,15 +39,15 @@ static void row(const struct results *r, const char *label, const char *unit, co
 	putchar('\n');
 }
 
-#define ROW(r, label, unit, digits, expression)				\
-do {									\
-	double values_[SETUP_MAX];					\
-	for (uint32_t i_ = 0; i_ < (r)->nr_setups; i_++) {		\
-		const struct setup_results *s = &(r)->per[i_];		\
-		values_[i_] = (expression);				\
-	}								\
-	row(r, label, unit, values_, digits);				\
-} while (0)
+#define ROW(r, label, unit, digits, expression)                        \
+	do {                                                           \
+		double values_[SETUP_MAX];                             \
+		for (uint32_t i_ = 0; i_ < (r)->nr_setups; i_++) {     \
+			const struct setup_results *s = &(r)->per[i_]; \
+			values_[i_] = (expression);                    \
+		}                                                      \
+		row(r, label, unit, values_, digits);                  \
+	} while (0)
 
 static void print_head(const struct results *r)
 {

@@ -14,21 +14,21 @@
 
 #include "emulator/steps.h"
 
-#define HELLO_MAGIC	0x646d7363	/* first word of a connection, then its flow */
-#define SEND_CHUNK	(256 * 1024)
-#define MAX_EVENTS	32
+#define HELLO_MAGIC 0x646d7363 /* first word of a connection, then its flow */
+#define SEND_CHUNK  (256 * 1024)
+#define MAX_EVENTS  32
 /*
  * A receiver is woken when this much of a message is there, or all of it: on a
  * slow machine a wake-up a packet would cost more than the packet.
  */
-#define WAKE_BYTES	(16 * 1024)
+#define WAKE_BYTES  (16 * 1024)
 
 struct conn {
 	int fd;
-	bool out, up;			/* up: both ends know which flow it is */
+	bool out, up; /* up: both ends know which flow it is */
 	uint32_t flow;
-	uint32_t next;			/* message that is being moved */
-	uint64_t moved;			/* bytes of it */
+	uint32_t next;	/* message that is being moved */
+	uint64_t moved; /* bytes of it */
 	int lowat;
 	uint32_t hello[2], hello_len;
 };
@@ -40,11 +40,11 @@ struct worker {
 	struct worker_order order;
 	int epoll;
 	int listeners[DMSC_NR_CLASSES];
-	struct conn *conns;		/* outgoing flows first */
+	struct conn *conns; /* outgoing flows first */
 	uint32_t nr_conns, nr_out, nr_in, nr_up;
-	struct conn **conn_of_out;	/* by flow, for sends */
-	uint64_t *arrived;		/* by message of the plan, 0 not yet */
-	bool *ready;			/* by message: may be sent */
+	struct conn **conn_of_out; /* by flow, for sends */
+	uint64_t *arrived;	   /* by message of the plan, 0 not yet */
+	bool *ready;		   /* by message: may be sent */
 	bool running, told;
 	struct dmsc_error err;
 };
@@ -173,8 +173,9 @@ static int accept_all(struct worker *w, int listener)
 		struct conn *c;
 
 		if (fd < 0)
-			return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 0 :
-			       dmsc_fail(&w->err, -errno, "accept: %s", strerror(errno));
+			return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ?
+				       0 :
+				       dmsc_fail(&w->err, -errno, "accept: %s", strerror(errno));
 		if (w->nr_conns == w->nr_out + w->nr_in) {
 			close(fd);
 			return dmsc_fail(&w->err, -EPROTO, "more connections than flows");
@@ -219,7 +220,8 @@ static int hear_hello(struct worker *w, struct conn *c)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0)
-		return dmsc_fail(&w->err, n ? -errno : -ECONNRESET, "a connection broke before it began");
+		return dmsc_fail(&w->err, n ? -errno : -ECONNRESET,
+				 "a connection broke before it began");
 	c->hello_len += n;
 	if (c->hello_len < sizeof(c->hello))
 		return 0;
@@ -488,7 +490,7 @@ static int obey(struct worker *w)
 	if (n < 0 && errno == EINTR)
 		return 0;
 	if (n != sizeof(w->order))
-		exit(0);	/* the controller is gone */
+		exit(0); /* the controller is gone */
 	switch (w->order.kind) {
 	case WORKER_LISTEN:
 		/* Peers may connect before this one is told to. */
@@ -521,7 +523,8 @@ static int handle(struct worker *w, const struct epoll_event *ev)
 
 	if (!ev->data.ptr)
 		return obey(w);
-	if (ev->data.ptr >= (void *)w->listeners && ev->data.ptr < (void *)(w->listeners + DMSC_NR_CLASSES))
+	if (ev->data.ptr >= (void *)w->listeners &&
+	    ev->data.ptr < (void *)(w->listeners + DMSC_NR_CLASSES))
 		return accept_all(w, *(int *)ev->data.ptr);
 	if (c->up)
 		return !w->running ? 0 : c->out ? push(w, c) : pull(w, c);

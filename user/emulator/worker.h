@@ -15,23 +15,23 @@
 
 /* Orders, in the order of a round. Each is answered, START by DONE as well. */
 enum worker_order_kind {
-	WORKER_LISTEN,		/* open the ports that the plan gives the instance */
-	WORKER_CONNECT,		/* one connection a flow, both ends ready */
-	WORKER_START,		/* at time @start; the answer comes when all steps are done */
-	WORKER_STOP,		/* move nothing more, say what was counted */
-	WORKER_CLOSE,		/* all connections and ports */
+	WORKER_LISTEN,	/* open the ports that the plan gives the instance */
+	WORKER_CONNECT, /* one connection a flow, both ends ready */
+	WORKER_START,	/* at time @start; the answer comes when all steps are done */
+	WORKER_STOP,	/* move nothing more, say what was counted */
+	WORKER_CLOSE,	/* all connections and ports */
 };
 
 struct worker_order {
 	enum worker_order_kind kind;
-	uint64_t start;			/* CLOCK_MONOTONIC, ns */
-	bool mark;			/* set the sockets' DSCP */
+	uint64_t start; /* CLOCK_MONOTONIC, ns */
+	bool mark;	/* set the sockets' DSCP */
 	uint8_t dscp[DMSC_NR_CLASSES];
 };
 
 struct worker_answer {
 	enum worker_order_kind kind;
-	int status;			/* 0 or a negative errno, then @text says more */
+	int status; /* 0 or a negative errno, then @text says more */
 	char text[240];
 };
 
@@ -41,7 +41,7 @@ struct worker_env {
 	const struct messages *messages;
 	struct shared *shared;
 	uint32_t instance;
-	int control;			/* SOCK_SEQPACKET */
+	int control; /* SOCK_SEQPACKET */
 };
 
 /** worker_run - until the controller is gone; never returns */

@@ -10,7 +10,7 @@
 
 #include "lib/queues.h"
 
-#define QUEUE_MSG_SIZE	64	/* upper bound of one nested queue, bytes */
+#define QUEUE_MSG_SIZE 64 /* upper bound of one nested queue, bytes */
 
 struct queues {
 	struct mnl_socket *nl;
@@ -18,7 +18,7 @@ struct queues {
 	uint32_t seq;
 	uint16_t family;
 	uint32_t group;
-	char *buf;		/* for answers */
+	char *buf; /* for answers */
 	size_t buf_len;
 };
 
@@ -56,7 +56,8 @@ static const char *extack_text(const struct nlmsghdr *nlh)
 		skip += e->msg.nlmsg_len - sizeof(e->msg);
 	if (nlh->nlmsg_len < NLMSG_HDRLEN + MNL_ALIGN(skip))
 		return NULL;
-	mnl_attr_for_each(attr, nlh, MNL_ALIGN(skip)) {
+	mnl_attr_for_each(attr, nlh, MNL_ALIGN(skip))
+	{
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 			return mnl_attr_get_str(attr);
@@ -64,8 +65,8 @@ static const char *extack_text(const struct nlmsghdr *nlh)
 	return NULL;
 }
 
-static int transact(struct queues *q, struct nlmsghdr *nlh, struct answer *answer,
-		    const char *what, struct dmsc_error *err)
+static int transact(struct queues *q, struct nlmsghdr *nlh, struct answer *answer, const char *what,
+		    struct dmsc_error *err)
 {
 	const struct nlmsghdr *reply;
 	const struct nlmsgerr *e;
@@ -75,7 +76,8 @@ static int transact(struct queues *q, struct nlmsghdr *nlh, struct answer *answe
 
 	nlh->nlmsg_seq = ++q->seq;
 	if (mnl_socket_sendto(q->nl, nlh, nlh->nlmsg_len) < 0)
-		return dmsc_fail(err, -errno, "%s: cannot send to the kernel: %s", what, strerror(errno));
+		return dmsc_fail(err, -errno, "%s: cannot send to the kernel: %s", what,
+				 strerror(errno));
 	do {
 		n = mnl_socket_recvfrom(q->nl, q->buf, q->buf_len);
 		if (n < 0)
@@ -89,7 +91,8 @@ static int transact(struct queues *q, struct nlmsghdr *nlh, struct answer *answe
 			return dmsc_fail(err, e->error, "%s: %s%s%s", what, strerror(-e->error),
 					 text ? ": " : "", text ? text : "");
 		}
-		ret = mnl_cb_run(q->buf, n, q->seq, mnl_socket_get_portid(q->nl), on_message, answer);
+		ret = mnl_cb_run(q->buf, n, q->seq, mnl_socket_get_portid(q->nl), on_message,
+				 answer);
 	} while (ret > MNL_CB_STOP);
 	return ret == MNL_CB_ERROR ? dmsc_fail(err, -errno, "%s: %s", what, strerror(errno)) : 0;
 }
@@ -300,8 +303,8 @@ int queues_version(struct queues *q, uint32_t *abi, char *version, size_t len,
 	char buf[256];
 	int ret;
 
-	ret = transact(q, request(buf, q->family, DMSC_CMD_VERSION_GET, DMSC_GENL_VERSION, false), &a,
-		       "version", err);
+	ret = transact(q, request(buf, q->family, DMSC_CMD_VERSION_GET, DMSC_GENL_VERSION, false),
+		       &a, "version", err);
 	if (!ret && abi)
 		*abi = v.abi;
 	return ret;
@@ -319,7 +322,8 @@ int queues_set_classes(struct queues *q, uint32_t ifindex, uint32_t handle,
 	size_t i;
 
 	if (n > DMSC_NR_CLASSES)
-		return dmsc_fail(err, -EINVAL, "classes: %zu given, there are %d", n, DMSC_NR_CLASSES);
+		return dmsc_fail(err, -EINVAL, "classes: %zu given, there are %d", n,
+				 DMSC_NR_CLASSES);
 	mnl_attr_put_u32(nlh, DMSC_A_IFINDEX, ifindex);
 	if (handle)
 		mnl_attr_put_u32(nlh, DMSC_A_HANDLE, handle);
@@ -502,7 +506,8 @@ static int dump(struct queues *q, uint8_t cmd, uint32_t ifindex, message_fn fn, 
 int queues_get_qdiscs(struct queues *q, uint32_t ifindex, struct queue_qdisc **out, size_t *n,
 		      struct dmsc_error *err)
 {
-	return dump(q, DMSC_CMD_QDISC_GET, ifindex, on_qdisc, sizeof(**out), out, n, "list qdiscs", err);
+	return dump(q, DMSC_CMD_QDISC_GET, ifindex, on_qdisc, sizeof(**out), out, n, "list qdiscs",
+		    err);
 }
 
 int queues_get_classes(struct queues *q, uint32_t ifindex, struct queue_class_entry **out,
@@ -515,7 +520,8 @@ int queues_get_classes(struct queues *q, uint32_t ifindex, struct queue_class_en
 int queues_get_queues(struct queues *q, uint32_t ifindex, struct queue_queue_entry **out, size_t *n,
 		      struct dmsc_error *err)
 {
-	return dump(q, DMSC_CMD_QUEUE_GET, ifindex, on_queue, sizeof(**out), out, n, "list queues", err);
+	return dump(q, DMSC_CMD_QUEUE_GET, ifindex, on_queue, sizeof(**out), out, n, "list queues",
+		    err);
 }
 
 /* ---- events ---- */

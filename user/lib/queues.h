@@ -29,12 +29,12 @@ struct queue_qdisc {
 
 struct queue_class {
 	uint32_t id, mode, weight, share, limit, ecn;
-	struct queue_stats stats;	/* only read */
+	struct queue_stats stats; /* only read */
 };
 
 struct queue_queue {
 	uint32_t slot, class, weight, sid;
-	struct queue_stats stats;	/* only read */
+	struct queue_stats stats; /* only read */
 };
 
 struct queue_event {
@@ -72,8 +72,8 @@ struct queue_queue_entry {
 
 int queues_get_classes(struct queues *q, uint32_t ifindex, struct queue_class_entry **out,
 		       size_t *n, struct dmsc_error *err);
-int queues_get_queues(struct queues *q, uint32_t ifindex, struct queue_queue_entry **out,
-		      size_t *n, struct dmsc_error *err);
+int queues_get_queues(struct queues *q, uint32_t ifindex, struct queue_queue_entry **out, size_t *n,
+		      struct dmsc_error *err);
 
 /* Events: a socket to poll, and one event read from it (-EAGAIN: none). */
 int queues_event_fd(struct queues *q, struct dmsc_error *err);

@@ -17,7 +17,7 @@ int workload_read_aicb(const char *file, struct workload *out, struct dmsc_error
 /* Plans as JSON (format: doc/plan-format.md); reading checks every index and range. */
 int plan_write(const struct plan *p, const char *file, struct dmsc_error *err);
 int plan_read(const char *file, struct plan *out, struct dmsc_error *err);
-char *plan_to_text(const struct plan *p, struct dmsc_error *err);	/* free() it */
+char *plan_to_text(const struct plan *p, struct dmsc_error *err); /* free() it */
 int plan_from_text(const char *text, size_t len, struct plan *out, struct dmsc_error *err);
 
 #endif /* DMSC_LIB_SPEC_H */

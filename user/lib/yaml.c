@@ -14,6 +14,10 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
+#define MAX_DEPTH      100
+#define MAX_ANCHORS    1000
+#define MAX_DIRECTIVES 10
+
 int yaml_fail(struct yaml_file *f, uint32_t line, const char *fmt, ...)
 {
 	char text[400];
@@ -66,6 +70,41 @@ static int syntax_error(struct yaml_file *f, const yaml_parser_t *p)
 			 p->context ? p->context : "");
 }
 
+/*
+ * libyaml's time grows with the square of open brackets, anchors and
+ * directives. No file of ours comes near these bounds; text that only looks
+ * like more of them (in comments) is refused too.
+ */
+static int check_shape(struct yaml_file *f, size_t len)
+{
+	uint32_t line = 1, anchors = 0, directives = 0;
+	int32_t depth = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		char c = f->text[i];
+
+		if (c == '[' || c == '{')
+			depth++;
+		else if ((c == ']' || c == '}') && depth)
+			depth--;
+		anchors += c == '&';
+		directives += c == '%' && (!i || f->text[i - 1] == '\n');
+		line += c == '\n';
+		if (depth > MAX_DEPTH)
+			return yaml_fail(f, line,
+					 "YAML: nested too deep, expected at most %d levels",
+					 MAX_DEPTH);
+		if (anchors > MAX_ANCHORS)
+			return yaml_fail(f, line, "YAML: too many anchors, expected at most %d",
+					 MAX_ANCHORS);
+		if (directives > MAX_DIRECTIVES)
+			return yaml_fail(f, line, "YAML: too many directives, expected at most %d",
+					 MAX_DIRECTIVES);
+	}
+	return 0;
+}
+
 static int load(struct yaml_file *f, size_t len)
 {
 	yaml_parser_t parser;
@@ -116,6 +155,8 @@ int yaml_open(struct yaml_file *f, const char *file, struct dmsc_error *err)
 	}
 	ret = read_text(f, in, &len);
 	fclose(in);
+	if (!ret)
+		ret = check_shape(f, len);
 	if (!ret)
 		ret = load(f, len);
 	if (ret)

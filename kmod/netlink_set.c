@@ -240,6 +240,7 @@ int dmsc_nl_queue_set(struct sk_buff *skb, struct genl_info *info)
 	changes = kvcalloc(n + 1, sizeof(*changes), GFP_KERNEL);
 	removed = kvcalloc(DMSC_NR_SLOTS, sizeof(*removed), GFP_KERNEL);
 	if (!seen || !changes || !removed) {
+		NL_SET_ERR_MSG(info->extack, "no memory for the queues");
 		err = -ENOMEM;
 		goto free;
 	}
@@ -262,6 +263,7 @@ int dmsc_nl_queue_set(struct sk_buff *skb, struct genl_info *info)
 	}
 	queues = kvcalloc(nr_qdiscs * n + 1, sizeof(*queues), GFP_KERNEL);
 	if (!queues) {
+		NL_SET_ERR_MSG(info->extack, "no memory for the queues");
 		err = -ENOMEM;
 		goto unlock;
 	}
@@ -270,6 +272,7 @@ int dmsc_nl_queue_set(struct sk_buff *skb, struct genl_info *info)
 
 		queues[i] = dmsc_queue_alloc(c->slot, c->class, c->weight, c->sid);
 		if (!queues[i]) {
+			NL_SET_ERR_MSG(info->extack, "no memory for the queues");
 			err = -ENOMEM;
 			goto unlock;
 		}

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/genetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,51 +30,127 @@ typedef int (*message_fn)(const struct nlmsghdr *nlh, void *data);
 struct answer {
 	message_fn fn;
 	void *data;
+	/* filled by transact() */
+	const struct nlmsghdr *request;
+	char why[256]; /* the kernel's own words, and what they are about */
 };
 
 static int on_message(const struct nlmsghdr *nlh, void *data)
 {
 	struct answer *a = data;
 
-	/* A dump whose list changed underneath is asked for again. */
-	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR) {
-		errno = EINTR;
-		return MNL_CB_ERROR;
-	}
 	return a->fn ? a->fn(nlh, a->data) : MNL_CB_OK;
 }
 
-/* The kernel's own words, from the extended acknowledgement. */
-static const char *extack_text(const struct nlmsghdr *nlh)
+/* Name of the attribute at byte @offset of a request of the family, "" if none. */
+static const char *attr_name(const struct nlmsghdr *request, uint32_t offset)
 {
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
-	size_t skip = sizeof(*e);
+	static const char *const of_class[] = {
+		[DMSC_CLASS_A_ID] = "class id",	  [DMSC_CLASS_A_MODE] = "mode",
+		[DMSC_CLASS_A_WEIGHT] = "weight", [DMSC_CLASS_A_SHARE] = "share",
+		[DMSC_CLASS_A_LIMIT] = "limit",	  [DMSC_CLASS_A_ECN] = "ecn",
+	};
+	static const char *const of_queue[] = {
+		[DMSC_QUEUE_A_SLOT] = "slot",
+		[DMSC_QUEUE_A_CLASS] = "class",
+		[DMSC_QUEUE_A_WEIGHT] = "weight",
+		[DMSC_QUEUE_A_SID] = "sid",
+	};
+	const struct nlattr *attr, *inner, *at = (const void *)((const char *)request + offset);
+	const char *const *names;
+	uint16_t type, max;
+
+	mnl_attr_for_each(attr, request, sizeof(struct genlmsghdr))
+	{
+		type = mnl_attr_get_type(attr);
+		if (at == attr)
+			return type == DMSC_A_IFINDEX ? "interface" : "";
+		if (type == DMSC_A_CLASS) {
+			names = of_class;
+			max = DMSC_CLASS_A_ECN;
+		} else if (type == DMSC_A_QUEUE) {
+			names = of_queue;
+			max = DMSC_QUEUE_A_SID;
+		} else {
+			continue;
+		}
+		mnl_attr_for_each_nested(inner, attr)
+		{
+			type = mnl_attr_get_type(inner);
+			if (inner == at)
+				return type <= max && names[type] ? names[type] : "";
+		}
+	}
+	return "";
+}
+
+/* Reads the extended acknowledgement that follows the first @skip bytes. */
+static void read_extack(struct answer *a, const struct nlmsghdr *nlh, size_t skip)
+{
+	const char *text = NULL, *name = "";
 	const struct nlattr *attr;
 
-	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS))
-		return NULL;
-	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
-		skip += e->msg.nlmsg_len - sizeof(e->msg);
-	if (nlh->nlmsg_len < NLMSG_HDRLEN + MNL_ALIGN(skip))
-		return NULL;
+	if (!(nlh->nlmsg_flags & NLM_F_ACK_TLVS) || nlh->nlmsg_len < NLMSG_HDRLEN + MNL_ALIGN(skip))
+		return;
 	mnl_attr_for_each(attr, nlh, MNL_ALIGN(skip))
 	{
 		if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_MSG &&
 		    mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
-			return mnl_attr_get_str(attr);
+			text = mnl_attr_get_str(attr);
+		else if (mnl_attr_get_type(attr) == NLMSGERR_ATTR_OFFS &&
+			 mnl_attr_validate(attr, MNL_TYPE_U32) >= 0 &&
+			 a->request->nlmsg_type >= NLMSG_MIN_TYPE)
+			name = attr_name(a->request, mnl_attr_get_u32(attr));
 	}
-	return NULL;
+	if (text)
+		snprintf(a->why, sizeof(a->why), ": %s%s%s", name, *name ? ": " : "", text);
 }
 
+/* An acknowledgement or a refusal. */
+static int on_error(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlmsgerr *e = mnl_nlmsg_get_payload(nlh);
+	size_t skip = sizeof(*e);
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*e)) {
+		errno = EBADMSG;
+		return MNL_CB_ERROR;
+	}
+	if (!e->error)
+		return MNL_CB_STOP;
+	if (!(nlh->nlmsg_flags & NLM_F_CAPPED))
+		skip += e->msg.nlmsg_len - sizeof(e->msg);
+	read_extack(data, nlh, skip);
+	errno = -e->error;
+	return MNL_CB_ERROR;
+}
+
+/* The end of a dump, which may have failed on the way. */
+static int on_done(const struct nlmsghdr *nlh, void *data)
+{
+	const int *error = mnl_nlmsg_get_payload(nlh);
+
+	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*error) || *error >= 0)
+		return MNL_CB_STOP;
+	read_extack(data, nlh, sizeof(*error));
+	errno = -*error;
+	return MNL_CB_ERROR;
+}
+
+static mnl_cb_t control[] = { [NLMSG_ERROR] = on_error, [NLMSG_DONE] = on_done };
+
+/*
+ * Sends a request and hands each message of its answer to @answer. -EINTR when
+ * what is dumped changed under the dump.
+ */
 static int transact(struct queues *q, struct nlmsghdr *nlh, struct answer *answer, const char *what,
 		    struct dmsc_error *err)
 {
-	const struct nlmsghdr *reply;
-	const struct nlmsgerr *e;
-	const char *text;
 	ssize_t n;
 	int ret;
 
+	answer->request = nlh;
+	answer->why[0] = '\0';
 	nlh->nlmsg_seq = ++q->seq;
 	if (mnl_socket_sendto(q->nl, nlh, nlh->nlmsg_len) < 0)
 		return dmsc_fail(err, -errno, "%s: cannot send to the kernel: %s", what,
@@ -82,19 +159,12 @@ static int transact(struct queues *q, struct nlmsghdr *nlh, struct answer *answe
 		n = mnl_socket_recvfrom(q->nl, q->buf, q->buf_len);
 		if (n < 0)
 			return dmsc_fail(err, -errno, "%s: %s", what, strerror(errno));
-		reply = (const struct nlmsghdr *)q->buf;
-		if (mnl_nlmsg_ok(reply, n) && reply->nlmsg_type == NLMSG_ERROR) {
-			e = mnl_nlmsg_get_payload(reply);
-			if (!e->error)
-				return 0;
-			text = extack_text(reply);
-			return dmsc_fail(err, e->error, "%s: %s%s%s", what, strerror(-e->error),
-					 text ? ": " : "", text ? text : "");
-		}
-		ret = mnl_cb_run(q->buf, n, q->seq, mnl_socket_get_portid(q->nl), on_message,
-				 answer);
+		ret = mnl_cb_run2(q->buf, n, q->seq, mnl_socket_get_portid(q->nl), on_message,
+				  answer, control, sizeof(control) / sizeof(control[0]));
 	} while (ret > MNL_CB_STOP);
-	return ret == MNL_CB_ERROR ? dmsc_fail(err, -errno, "%s: %s", what, strerror(errno)) : 0;
+	if (ret == MNL_CB_ERROR)
+		return dmsc_fail(err, -errno, "%s: %s%s", what, strerror(errno), answer->why);
+	return 0;
 }
 
 static struct nlmsghdr *request(char *buf, uint16_t type, uint8_t cmd, uint8_t version, bool dump)
@@ -187,7 +257,7 @@ static int on_family(const struct nlmsghdr *nlh, void *data)
 static int find_family(struct queues *q, struct dmsc_error *err)
 {
 	struct family f = { 0 };
-	struct answer a = { on_family, &f };
+	struct answer a = { .fn = on_family, .data = &f };
 	char buf[256];
 	struct nlmsghdr *nlh = request(buf, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 1, false);
 	int ret;
@@ -299,7 +369,7 @@ int queues_version(struct queues *q, uint32_t *abi, char *version, size_t len,
 		   struct dmsc_error *err)
 {
 	struct version v = { 0, version, len };
-	struct answer a = { on_version, &v };
+	struct answer a = { .fn = on_version, .data = &v };
 	char buf[256];
 	int ret;
 
@@ -479,7 +549,7 @@ static int dump(struct queues *q, uint8_t cmd, uint32_t ifindex, message_fn fn, 
 		void *out, size_t *n, const char *what, struct dmsc_error *err)
 {
 	struct list l = { .size = size };
-	struct answer a = { fn, &l };
+	struct answer a = { .fn = fn, .data = &l };
 	struct nlmsghdr *nlh;
 	char buf[256];
 	int ret, tries = 10;

@@ -14,7 +14,7 @@ static bool compared(const struct results *r)
 	return results_find(r, "stock") && results_find(r, "dmsc");
 }
 
-/* One line: a value a set-up, and what DMSC changes against the best stock set-up. */
+/* One line: a value a set-up, and what DMSC changes: in %, of percentages in points. */
 static void row(const struct results *r, const char *label, const char *unit, const double *values,
 		int digits)
 {
@@ -31,7 +31,9 @@ static void row(const struct results *r, const char *label, const char *unit, co
 			dmsc = values[i];
 	}
 	if (compared(r)) {
-		if (stock > 0)
+		if (!strcmp(unit, "%"))
+			printf("%+*.1f pt", COLUMN - 3, dmsc - stock);
+		else if (stock > 0)
 			printf("%+*.1f %%", COLUMN - 2, 100 * (dmsc - stock) / stock);
 		else
 			printf("%*s", COLUMN, "-");

@@ -104,6 +104,7 @@ int command_start(struct command *c, const struct command_options *o, const char
 	int in, ret = 0;
 
 	memset(c, 0, sizeof(*c));
+	c->input = o->input;
 	snprintf(c->name, sizeof(c->name), "%s", slash ? slash + 1 : argv[0]);
 	in = memory_file(o->input);
 	if (o->log) {
@@ -149,7 +150,7 @@ static char *read_all(int fd)
 	return data;
 }
 
-/* The last line that says something. */
+/* The last line that says something; what comes after it is cut off. */
 static const char *last_line(char *text)
 {
 	char *end = text + strlen(text), *line;
@@ -160,10 +161,49 @@ static const char *last_line(char *text)
 	return line ? line + 1 : text;
 }
 
+/*
+ * ip -batch and tc -batch say last which line of their input failed; the reason
+ * stands before. *len: of the line of @input, 0 when that is not known.
+ */
+static const char *batch_line(char *errors, const char *input, int *len)
+{
+	char *said = strstr(errors, "Command failed -:");
+	unsigned int line;
+
+	*len = 0;
+	if (!said || !input || sscanf(said, "Command failed -:%u", &line) != 1)
+		return "";
+	*said = '\0';
+	while (input && --line)
+		input = (input = strchr(input, '\n')) ? input + 1 : NULL;
+	if (!input)
+		return "";
+	*len = strcspn(input, "\n");
+	return input;
+}
+
+static int failed(const struct command *c, int status, struct dmsc_error *err)
+{
+	char *errors = read_all(c->errors);
+	const char *line;
+	int len, ret;
+
+	if (WIFSIGNALED(status)) {
+		ret = dmsc_fail(err, -EIO, "%s: killed by signal %d", c->name, WTERMSIG(status));
+	} else if (!errors || !errors[0]) {
+		ret = dmsc_fail(err, -EIO, "%s: failed", c->name);
+	} else {
+		line = batch_line(errors, c->input, &len);
+		ret = dmsc_fail(err, -EIO, "%s: %.300s%s%.*s%s", c->name, last_line(errors),
+				len ? " (" : "", len > 120 ? 120 : len, line, len ? ")" : "");
+	}
+	free(errors);
+	return ret;
+}
+
 int command_wait(struct command *c, char **out, struct dmsc_error *err)
 {
 	int status, ret = 0;
-	char *errors;
 
 	if (out)
 		*out = NULL;
@@ -171,14 +211,7 @@ int command_wait(struct command *c, char **out, struct dmsc_error *err)
 		;
 	c->pid = 0;
 	if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-		errors = read_all(c->errors);
-		if (WIFSIGNALED(status))
-			ret = dmsc_fail(err, -EIO, "%s: killed by signal %d", c->name,
-					WTERMSIG(status));
-		else
-			ret = dmsc_fail(err, -EIO, "%s: %.400s", c->name,
-					errors && errors[0] ? last_line(errors) : "failed");
-		free(errors);
+		ret = failed(c, status, err);
 	} else if (out) {
 		*out = read_all(c->out);
 		if (!*out)

@@ -21,15 +21,16 @@ void text_add(struct text *t, const char *fmt, ...) __attribute__((format(printf
 void text_free(struct text *t);
 
 struct command {
-	char name[64];	 /* for messages */
-	pid_t pid;	 /* 0: not running */
-	int out, errors; /* what it printed */
+	char name[64];	   /* for messages */
+	pid_t pid;	   /* 0: not running */
+	int out, errors;   /* what it printed */
+	const char *input; /* as given; lines of it stand in messages */
 };
 
 struct command_options {
 	int netns;	    /* file descriptor, -1: the caller's */
 	const char *cgroup; /* directory it moves to before it starts; NULL: the caller's */
-	const char *input;  /* its standard input, NULL none */
+	const char *input;  /* its standard input, NULL none; stays until command_wait() */
 	const char *log;    /* file that gets its output; NULL: see command_wait() */
 	/* In the child, inside the namespace, before the program starts; may be NULL. */
 	int (*prepare)(void *arg);

@@ -19,6 +19,7 @@
 #include "emulator/setup.h"
 #include "lib/hostconf.h"
 #include "lib/ipc.h"
+#include "lib/queues.h"
 #include "lib/spec.h"
 
 #define START_MS 120000 /* until a daemon serves; guests without KVM are slow */
@@ -136,6 +137,21 @@ static int wait_daemon(struct setup_env *env, uint32_t host, struct dmsc_error *
 	return daemon_failed(env, host, "does not serve its socket", err);
 }
 
+/* Found out before anything runs, with what can be done without it. */
+static int need_module(struct dmsc_error *err)
+{
+	struct dmsc_error e;
+	struct queues *q;
+	int ret = queues_open(&q, true, &e);
+
+	if (!ret)
+		queues_close(q);
+	if (ret == -ENOENT)
+		return dmsc_fail(err, ret,
+				 "set-up dmsc: kernel module sch_dmsc is not there; without it work --setups default,stock, and --fifo");
+	return ret ? dmsc_fail(err, ret, "set-up dmsc: %.400s", e.text) : 0;
+}
+
 static int start(struct setup_env *env, struct dmsc_error *err)
 {
 	const struct plan *p = env->plan;
@@ -143,6 +159,9 @@ static int start(struct setup_env *env, struct dmsc_error *err)
 	uint32_t h;
 	int ret;
 
+	ret = env->fifo ? 0 : need_module(err);
+	if (ret)
+		return ret;
 	if (access(env->dmscd, X_OK))
 		return dmsc_fail(err, -errno, "%s: %s (--dmscd)", env->dmscd, strerror(errno));
 	if (access(env->dmscctl, X_OK))

@@ -173,6 +173,8 @@ static void summary(const struct ctl *c, struct plan *p)
 	       p->nr_ops);
 	printf("traffic from: %s; critical path: %s\n\n", p->source,
 	       units_time(p->critical_path, c->exact, t));
+	for (uint32_t i = 0; i < p->nr_notes; i++)
+		printf("note: %s%s", p->notes[i], i + 1 == p->nr_notes ? "\n\n" : "\n");
 	print_totals(c, &p->totals);
 	putchar('\n');
 	print_classes(c, p);
@@ -214,8 +216,6 @@ static int run(struct ctl *c, int argc, char **argv)
 			printf("\nwritten: %s\n", output);
 	}
 	plan_free(&plan);
-	if (!ret && fflush(stdout))
-		ret = dmsc_fail(&err, -EIO, "cannot write: %s", strerror(errno));
 	/* The input was good; that it cannot be written is a failure. */
 	return ret ? (ctl_fail(ret, &err), STATUS_FAILED) : 0;
 }

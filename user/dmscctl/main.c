@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* dmscctl: the command line. Commands are a table, one file each. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,15 @@ static int usage(void)
 	       "  -V, --version      version\n\n"
 	       "Exit status: 0 done, 1 could not be done, 2 wrong command line or bad input.\n");
 	return 0;
+}
+
+/* What was printed must have arrived: a full disk is no success. */
+static int finish(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "dmscctl: cannot write: %s\n", strerror(errno ? errno : EIO));
+	return status ? status : STATUS_FAILED;
 }
 
 int main(int argc, char **argv)
@@ -64,7 +74,7 @@ int main(int argc, char **argv)
 	for (size_t k = 0; k < NR_COMMANDS; k++) {
 		if (!strcmp(argv[i], commands[k]->name)) {
 			c.command = commands[k];
-			return commands[k]->run(&c, argc - i, argv + i);
+			return finish(commands[k]->run(&c, argc - i, argv + i));
 		}
 	}
 	return ctl_usage(&c, "unknown command '%s'", argv[i]);

@@ -178,13 +178,11 @@ static int start(struct setup_env *env, struct dmsc_error *err)
 	return ret;
 }
 
+/* What many hosts say, and say again each round, is said once. */
 static void warn(struct setup_env *env, const char *host, const char *text)
 {
-	char line[512];
-
-	snprintf(line, sizeof(line), "dmsc: %s: %s\n", host, text);
-	if (!env->warnings.data || !strstr(env->warnings.data, line))
-		text_add(&env->warnings, "%s", line);
+	if (!env->warnings.data || !strstr(env->warnings.data, text))
+		text_add(&env->warnings, "dmsc: %s: %s\n", host, text);
 }
 
 /* dmscctl in every host, side by side; @check looks at each answer, may be NULL. */

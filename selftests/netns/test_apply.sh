@@ -15,7 +15,12 @@ equal 'nothing is in force at first' "$(ctl host0 status -j | json "j['state'], 
 before=$(find "$work/bpf/host0" "$cg/host0" 2> /dev/null | wc -l)
 match '--check says what would happen' "$(ctl host0 apply --check "$work/plan.json" 2>&1)" 'would make a new generation: job small, 3 of 6 instances'
 equal '--check makes no pins and no cgroups' "$(find "$work/bpf/host0" "$cg/host0" 2> /dev/null | wc -l)" "$before"
+echo '{' > "$work/broken.json"
+ctl host0 apply --check "$work/broken.json" > /dev/null 2>&1
+equal 'and leaves no trace in the status when it refuses' "$?$(ctl host0 status | grep -c broken.json)" 20
 
+# One cgroup is somebody else's, and is there before the plan.
+mkdir -p "$cg/host0/small/small.pp0.dp0.tp0"
 out=$(ctl host0 apply "$work/plan.json" 2> "$work/warnings")
 match 'apply on host0' "$out" 'host0: generation 1 is in force: job small, 3 of 6 instances, 7 queues, 2 paths$'
 equal 'apply on host1' "$(ctl host1 apply -j "$work/plan.json" | json "j['generation'], j['changed'], j['paths']")" \
@@ -168,7 +173,10 @@ check 'the cgroups of the plan that failed are gone' [ ! -e "$cg/host0/other" ]
 # Another plan, and back.
 equal 'another plan is another generation' \
 	"$(ctl host0 apply -j "$work/other.json" | json "j['generation'], j['job']")" '[2, "other"]'
-equal 'its cgroups replace the old ones' "$(find "$cg/host0" -mindepth 1 -maxdepth 1 -type d -printf '%f ')" 'other '
+equal "its cgroups replace the old ones; somebody else's stays" \
+	"$(cd "$cg/host0" && find other small -maxdepth 1 -type d ! -path '*/other.*' | sort | xargs)" \
+	'other small small/small.pp0.dp0.tp0'
+rmdir "$cg/host0/small/small.pp0.dp0.tp0" "$cg/host0/small"
 check 'the first plan again' ctl host0 apply "$work/plan.json"
 equal 'history knows all three' "$(ctl host0 status -j | json "[h['job'] for h in j['history']]")" \
 	'["small", "other", "small"]'

@@ -166,6 +166,8 @@ static void test_settings(void **state)
 	assert_int_equal(got.share, 40);
 	assert_int_equal(got.limit, c.limit);
 	assert_true(got.ecn == UINT32_MAX);
+	assert_int_equal(registry_class_unset(r, 5, &err), 0);
+	assert_int_equal(registry_class_get(r, 5, &got, &err), -ENOENT);
 
 	assert_int_equal(registry_set_enabled(r, true, &err), 0);
 	assert_int_equal(registry_enabled(r, &b, &err), 0);

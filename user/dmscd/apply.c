@@ -380,8 +380,9 @@ int apply_start(struct daemon *d, const char *text, size_t len, uint64_t client,
 	}
 	a->client = client;
 	ret = hostplan_new(d, text, len, &a->hp, err);
-	if (!ret && check) {
-		ret = check_only(d, a, answer, err);
+	if (check) {
+		if (!ret)
+			ret = check_only(d, a, answer, err);
 		apply_free(d, a);
 		return ret;
 	}

@@ -7,12 +7,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <linux/magic.h>
 
 #include "dmscd/daemon.h"
 #include "lib/spec.h"
+
+#define CGROUP_MARK "user.dmsc" /* extended attribute of the cgroups made here */
 
 static bool wanted_interface(const struct daemon *d, const char *name)
 {
@@ -202,6 +205,8 @@ static int make_dirs(struct hostplan *hp, const char *dir, struct dmsc_error *er
 				return dmsc_fail(err, -ENOMEM, "cgroup: no memory");
 			}
 			hp->nr_made++;
+			/* Without the mark it stays when the plan goes: the safe side. */
+			setxattr(path, CGROUP_MARK, "1", 1, 0);
 		} else if (errno != EEXIST) {
 			return dmsc_fail(err, -errno, "cgroup: cannot make %s: %s", path,
 					 strerror(errno));
@@ -299,8 +304,12 @@ void hostplan_retire_cgroups(struct daemon *d, const struct hostplan *old, const
 		if (in->host != old->host || (hp && uses_cgroup(hp, in->cgroup)) ||
 		    hostplan_cgroup_path(d, in->cgroup, path, sizeof(path)))
 			continue;
-		/* Up to the root; the first that still holds something ends it. */
-		while (strlen(path) > strlen(d->conf.cgroup_root) && !rmdir(path)) {
+		/*
+		 * Up to the root; the first that still holds something, or that
+		 * somebody else made, ends it.
+		 */
+		while (strlen(path) > strlen(d->conf.cgroup_root) &&
+		       getxattr(path, CGROUP_MARK, NULL, 0) >= 0 && !rmdir(path)) {
 			slash = strrchr(path, '/');
 			*slash = '\0';
 		}

@@ -362,6 +362,7 @@ static int do_class_set(struct call *c)
 	struct queue_class q, other;
 	struct daemon *d = c->d;
 	uint32_t sum = 0;
+	bool was_set;
 	int id, ret;
 
 	if (!name)
@@ -375,7 +376,7 @@ static int do_class_set(struct call *c)
 	if (ret)
 		return ret;
 	q.id = id;
-	other = q;
+	was_set = !registry_class_get(d->registry, id, &other, NULL);
 	ret = class_request(c, &q);
 	for (uint32_t i = 0; i < DMSC_NR_CLASSES && !ret; i++) {
 		struct queue_class o;
@@ -393,7 +394,10 @@ static int do_class_set(struct call *c)
 	if (!ret && d->current)
 		ret = queuectl_program(d, d->current, NULL, NULL, c->err);
 	if (ret) {
-		registry_class_set(d->registry, &other, NULL);
+		if (was_set)
+			registry_class_set(d->registry, &other, NULL);
+		else
+			registry_class_unset(d->registry, id, NULL);
 		return ret;
 	}
 	*c->answer = json_pack("{s:o}", "class", class_json(&q));

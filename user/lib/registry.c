@@ -558,6 +558,15 @@ int registry_class_set(struct registry *r, const struct queue_class *c, struct d
 	return ret ? ret : sql_finish(r, stmt, err);
 }
 
+int registry_class_unset(struct registry *r, uint32_t id, struct dmsc_error *err)
+{
+	sqlite3_stmt *stmt;
+	int ret;
+
+	ret = sql_prepare(r, &stmt, err, "DELETE FROM classes WHERE id = ?", "i", (int64_t)id);
+	return ret ? ret : sql_finish(r, stmt, err);
+}
+
 int registry_class_get(struct registry *r, uint32_t id, struct queue_class *out,
 		       struct dmsc_error *err)
 {

@@ -99,9 +99,10 @@ int registry_path_down(struct registry *r, const char *dst_host, const char *ifn
 
 /*
  * Classes as they were set by hand, over the configuration file.
- * registry_class_get() returns -ENOENT when @id was never set.
+ * registry_class_get() returns -ENOENT when @id was never set, or is unset.
  */
 int registry_class_set(struct registry *r, const struct queue_class *c, struct dmsc_error *err);
+int registry_class_unset(struct registry *r, uint32_t id, struct dmsc_error *err);
 int registry_class_get(struct registry *r, uint32_t id, struct queue_class *out,
 		       struct dmsc_error *err);
 

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # check.sh [KERNEL...]: all the tests. First what runs on this machine (native),
-# then the machine runner's own test (vm), then one guest a kernel. Logs of each
-# lie in build/check/. DMSC_GROUPS="native 6.12" runs only these.
+# then the machine runner's own test (vm), then one guest a kernel. As many of
+# these groups as there are processors run side by side (DMSC_JOBS); what they
+# print comes out in their order. Logs of each lie in build/check/.
+# DMSC_GROUPS="native 6.12" runs only these.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 . selftests/vm/lib.sh
@@ -44,7 +46,7 @@ step() {
 guest_group() {
 	local kernel=$1 status=0
 	step module "builds without a warning for $kernel" selftests/vm/kbuild.sh "$kernel"
-	selftests/vm/run.sh "$kernel" --timeout 1500 --out "$logs/$kernel" -- selftests/drive.sh guest \
+	selftests/vm/run.sh "$kernel" --timeout 2400 --out "$logs/$kernel" -- selftests/drive.sh guest \
 		2> "$logs/$kernel.err" || status=$?
 	step machine 'the guest ran to its end, and its kernel has nothing to complain about' \
 		ended "$status" "$logs/$kernel.err"
@@ -66,10 +68,32 @@ run_group() {
 	esac
 }
 
-for group in "${groups[@]}"; do
-	echo "#>> group $group"
-	SECONDS=0
-	run_group "$group" | tee "$logs/$group.log"
-	echo "#>> endgroup"
-	echo "$group: $SECONDS s"
-done | selftests/tap.sh "${groups[@]}"
+# Each group waits for a token, writes its log, and gives the token back. With a
+# process group of its own (set -m) all of it can be ended.
+all_groups() {
+	local group pids=()
+	set -m
+	mkfifo "$logs/tokens"
+	exec 7<> "$logs/tokens"
+	rm "$logs/tokens"
+	printf '%*s' "${DMSC_JOBS:-$(nproc)}" '' >&7
+	trap 'for p in "${pids[@]}"; do kill -- "-$p" 2> /dev/null; done; exit 130' INT TERM HUP
+	for group in "${groups[@]}"; do
+		: > "$logs/$group.log"
+		{
+			read -rN 1 -u 7
+			echo "#>> group $group"
+			SECONDS=0
+			run_group "$group" 7>&-
+			echo "#>> endgroup"
+			echo "$group: $SECONDS s"
+			printf ' ' >&7
+		} > "$logs/$group.log" < /dev/null &
+		pids+=($!)
+	done
+	for i in "${!groups[@]}"; do
+		tail -n +1 -f --pid="${pids[i]}" "$logs/${groups[i]}.log" 7>&- &
+		wait $!
+	done
+}
+all_groups | selftests/tap.sh "${groups[@]}"

@@ -17,13 +17,13 @@ export PATH=$PATH:/usr/sbin:/sbin
 limit=${DMSC_TEST_TIMEOUT:-600}
 
 run() { # NAME COMMAND...
-	local name=$1 status
+	local name=$1 status began=$SECONDS
 	shift
 	echo "#>> begin $name"
 	timeout -k 10 "$limit" "$@" < /dev/null 2>&1
 	status=$?
 	# The test may have ended in the middle of a line.
-	printf '\n#>> end %s %s\n' "$name" "$status"
+	printf '\n# %d s\n#>> end %s %s\n' $((SECONDS - began)) "$name" "$status"
 }
 
 as_root=()

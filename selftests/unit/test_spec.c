@@ -255,8 +255,12 @@ static void test_shapes(void **state)
 		{ "{a: ", ":1: YAML: nested too deep" },
 		{ "- &a b\n", ":1001: YAML: too many anchors" },
 		{ "%TAG !a! tag:x:\n", ":11: YAML: too many directives" },
-		{ "- ", ":1: file: a sequence" },
-		{ "a: b\n", "a: unknown key" },
+		{ "- ", ":1: YAML: nested too deep" },
+		{ "? ", ":1: YAML: nested too deep" },
+		{ "- ? ", ":1: YAML: nested too deep" },
+		{ "!a ", "YAML:" },
+		{ "- 1\n", ":500000: YAML: too many keys and values" },
+		{ "a: b\n", ":250000: YAML: too many keys and values" },
 		{ "\"", "YAML:" },
 		{ "#\n", ":1: file: larger than expected" },
 	};
@@ -267,7 +271,7 @@ static void test_shapes(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		n = strlen(shapes[i].piece);
-		len = shapes[i].piece[0] == '#' ? size : 200000;
+		len = shapes[i].piece[0] == '#' ? size : (4 << 20) - 10;
 		for (size_t k = 0; k < len; k++)
 			text[k] = shapes[i].piece[k % n];
 		file = temp_file(text, len);

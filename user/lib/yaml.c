@@ -17,6 +17,7 @@
 #define MAX_DEPTH      100
 #define MAX_ANCHORS    1000
 #define MAX_DIRECTIVES 10
+#define MAX_NODES      500000 /* keys, values, lists; what 4 MiB of a topology hold */
 
 int yaml_fail(struct yaml_file *f, uint32_t line, const char *fmt, ...)
 {
@@ -71,38 +72,98 @@ static int syntax_error(struct yaml_file *f, const yaml_parser_t *p)
 }
 
 /*
- * libyaml's time grows with the square of open brackets, anchors and
- * directives. No file of ours comes near these bounds; text that only looks
- * like more of them (in comments) is refused too.
+ * libyaml handles all the directives of a document at once, in a time that
+ * grows with their square, so they are counted before it sees them.
  */
-static int check_shape(struct yaml_file *f, size_t len)
+static int check_directives(struct yaml_file *f, size_t len)
 {
-	uint32_t line = 1, anchors = 0, directives = 0;
-	int32_t depth = 0;
+	uint32_t line = 1, directives = 0;
 	size_t i;
 
 	for (i = 0; i < len; i++) {
-		char c = f->text[i];
-
-		if (c == '[' || c == '{')
-			depth++;
-		else if ((c == ']' || c == '}') && depth)
-			depth--;
-		anchors += c == '&';
-		directives += c == '%' && (!i || f->text[i - 1] == '\n');
-		line += c == '\n';
-		if (depth > MAX_DEPTH)
-			return yaml_fail(f, line,
-					 "YAML: nested too deep, expected at most %d levels",
-					 MAX_DEPTH);
-		if (anchors > MAX_ANCHORS)
-			return yaml_fail(f, line, "YAML: too many anchors, expected at most %d",
-					 MAX_ANCHORS);
+		directives += f->text[i] == '%' && (!i || f->text[i - 1] == '\n');
+		line += f->text[i] == '\n';
 		if (directives > MAX_DIRECTIVES)
 			return yaml_fail(f, line, "YAML: too many directives, expected at most %d",
 					 MAX_DIRECTIVES);
 	}
 	return 0;
+}
+
+struct shape {
+	uint32_t depth, anchors, nodes;
+};
+
+/* What the event adds to the document, against the bounds. */
+static int check_event(struct yaml_file *f, const yaml_event_t *e, struct shape *shape)
+{
+	const yaml_char_t *anchor = NULL;
+
+	switch (e->type) {
+	case YAML_SEQUENCE_START_EVENT:
+		anchor = e->data.sequence_start.anchor;
+		shape->depth++;
+		shape->nodes++;
+		break;
+	case YAML_MAPPING_START_EVENT:
+		anchor = e->data.mapping_start.anchor;
+		shape->depth++;
+		shape->nodes++;
+		break;
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		shape->depth--;
+		break;
+	case YAML_SCALAR_EVENT:
+		anchor = e->data.scalar.anchor;
+		shape->nodes++;
+		break;
+	default:
+		break;
+	}
+	shape->anchors += anchor != NULL;
+	if (shape->depth > MAX_DEPTH)
+		return yaml_fail(f, e->start_mark.line + 1,
+				 "YAML: nested too deep, expected at most %d levels", MAX_DEPTH);
+	if (shape->anchors > MAX_ANCHORS)
+		return yaml_fail(f, e->start_mark.line + 1,
+				 "YAML: too many anchors, expected at most %d", MAX_ANCHORS);
+	if (shape->nodes > MAX_NODES)
+		return yaml_fail(f, e->start_mark.line + 1,
+				 "YAML: too many keys and values, expected at most %d", MAX_NODES);
+	return 0;
+}
+
+/*
+ * libyaml's scanner and its document tree take a time that grows with the
+ * square of nesting and anchors; a stream of events does not, when it is left
+ * at the first one too many. No file of ours comes near these bounds.
+ */
+static int check_shape(struct yaml_file *f, size_t len)
+{
+	struct shape shape = { 0 };
+	yaml_parser_t parser;
+	yaml_event_t event;
+	bool end = false;
+	int ret;
+
+	ret = check_directives(f, len);
+	if (ret)
+		return ret;
+	if (!yaml_parser_initialize(&parser))
+		return dmsc_fail(f->err, -ENOMEM, "%s: out of memory", f->name);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)f->text, len);
+	while (!ret && !end) {
+		if (!yaml_parser_parse(&parser, &event)) {
+			ret = syntax_error(f, &parser);
+			break;
+		}
+		end = event.type == YAML_STREAM_END_EVENT;
+		ret = check_event(f, &event, &shape);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return ret;
 }
 
 static int load(struct yaml_file *f, size_t len)

@@ -8,6 +8,7 @@
 #   user/PROGRAM/*.c                                one program a directory
 #   bpf/*.bpf.c                                     linked into one object
 #   selftests/{unit,bpf,netns,kmod}/*.c             one test or helper a file
+#   selftests/fuzz/fuzz_*.c                         one fuzzer a file
 
 include version.mk
 
@@ -49,8 +50,9 @@ skel := $(if $(bpf_objs),$(B)/bpf/dmsc.skel.h)
 tests = $(patsubst %.c,$(B)/%,$(wildcard selftests/$(1)/*.c))
 unit_tests := $(call tests,unit)
 other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod)
+fuzzers := $(patsubst %.c,$(B)/%,$(wildcard selftests/fuzz/fuzz_*.c))
 
-.PHONY: all tests kmod kmod-here check lint format run install install-src dkms clean help deps
+.PHONY: all tests fuzzers fuzz kmod kmod-here check lint format run install install-src dkms clean help deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -61,7 +63,7 @@ $(B)/tools.ok: .ci/deps
 	$(Q).ci/deps --check
 	$(Q)mkdir -p $(B) && touch $@
 
-tests: all $(unit_tests) $(other_tests)
+tests: all $(unit_tests) $(other_tests) fuzzers
 
 $(B)/obj/%.o: %.c | $(B)/tools.ok
 	$(say) CC $<
@@ -108,6 +110,38 @@ $(other_tests): $(B)/%: $(B)/obj/%.o $(libs)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Fuzzers: libFuzzer, and what they reach built once more with the sanitizers.
+FUZZ_CC	    ?= clang-19
+FUZZ_CFLAGS = -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+fuzz_objs = $(patsubst %.c,$(B)/fuzz/obj/%.o,$(sort $(wildcard $(1))))
+fuzz_libs := $(B)/fuzz/libplanner.a $(B)/fuzz/libdmsc.a $(B)/fuzz/libcore.a
+
+fuzzers: $(fuzzers)
+
+$(B)/fuzz/obj/%.o: %.c | $(B)/tools.ok $(skel)
+	$(say) FUZZCC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) $(ALL_CFLAGS) $(FUZZ_CFLAGS) -c -o $@ $<
+
+$(B)/fuzz/libdmsc.a: $(call fuzz_objs,user/lib/*.c)
+$(B)/fuzz/libplanner.a: $(call fuzz_objs,user/planner/*.c)
+$(B)/fuzz/libcore.a: $(call fuzz_objs,kmod/core/*.c)
+$(B)/fuzz/lib%.a:
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(fuzzers): $(B)/%: $(B)/fuzz/obj/%.o $(fuzz_libs)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# FUZZ="core" runs one of them.
+FUZZ_SECONDS ?= 600
+FUZZ	     ?=
+fuzz: fuzzers
+	$(Q)FUZZ_SECONDS='$(FUZZ_SECONDS)' selftests/fuzz/test_fuzz.sh $(FUZZ)
 
 # The module for the running kernel, or for KVER=; `make check` builds it for
 # every kernel of KERNELS inside the guests' root.
@@ -182,6 +216,7 @@ clean:
 help:
 	@echo 'make            programs, BPF object; the module where kernel headers are'
 	@echo 'make check      every test, on Debian kernels $(KERNELS) in virtual machines'
+	@echo 'make fuzz       the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ="NAME..." for some of them'
 	@echo 'make run        the main job: an emulated cluster, before and after'
 	@echo '                KERNEL=$(KERNEL) JOB=FILE TOPOLOGY=FILE WORKLOAD=AICB-FILE ITERATIONS=$(ITERATIONS)'
 	@echo 'make format     clang-format for user/ and selftests/'

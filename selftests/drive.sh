@@ -9,7 +9,7 @@
 #
 # A test is a source file, so that a binary whose source is gone is not run:
 #   selftests/{unit,bpf,netns,kmod}/test_*.c    build/selftests/... is run
-#   selftests/{netns,kmod,vm}/test_*.sh
+#   selftests/{fuzz,netns,kmod,vm}/test_*.sh
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 export CMOCKA_MESSAGE_OUTPUT=TAP
@@ -50,6 +50,7 @@ native)
 	run test_tap selftests/test_tap.sh
 	run vm/test_splat selftests/vm/test_splat.sh
 	tests unit
+	tests fuzz
 	tests bpf "${as_root[@]}"
 	tests netns "${as_root[@]}"
 	run lint selftests/lint/lint.sh

@@ -1,0 +1,606 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The scheduler core under sequences of configuration, enqueue, dequeue, peek
+ * and time. What the core promises is checked after each step against books
+ * of the fuzzer's own (fuzz-seconds: 20):
+ *
+ *  conservation       what went in came out, was given up, or is queued
+ *  work conservation  something queued: something is given
+ *  strict order       only what a class is owed passes a class above it
+ *  guarantee          a class that is backlogged gets its share of what leaves
+ *  fairness           backlogged queues of a class, and weighted classes, get
+ *                     service by weight
+ *  flow order         packets of a flow leave in the order they came
+ *  peek               shows what the next dequeue gives
+ *
+ * Overflow, and memory that is not the core's, the sanitizers see.
+ */
+#include <string.h>
+
+#include "kmod/core/sched.h"
+#include "selftests/fuzz/input.h"
+
+#define NR_KEYS	    16 /* flows of a class: 0..7 slots 1..8, the others hashes 8..15 */
+#define NR_SLOTS    8
+#define NR_QUEUES   (NR_SLOTS + NR_KEYS) /* of a class that flows reach: slots, buckets */
+#define ALL_CLASSES ((1U << DMSC_NR_CLASSES) - 1)
+#define MAX_PACKETS 3000 /* more only make a run longer */
+
+struct packet {
+	struct dmsc_pkt p;
+	u32 class, key, epoch, number;
+};
+
+/* Service of two that compete, since both are backlogged. */
+struct pair {
+	bool valid;
+	u64 a, b;
+};
+
+struct book_class {
+	u32 packets;
+	u64 bytes;
+	/* since the class is backlogged, or anything was configured: */
+	u64 total; /* bytes that left the scheduler */
+	u64 mine;  /* of these, of the class */
+	/* since the class is backlogged, or was configured itself: */
+	u64 owed_total;		/* bytes that left the scheduler */
+	u64 early;		/* of these, of the class, passing a class above */
+	u64 turns;		/* bytes charged in ordinary turns, ever */
+	u64 service[NR_QUEUES]; /* bytes charged, ever */
+	u32 up;			/* bit n: queue n is backlogged */
+	struct pair pairs[NR_QUEUES][NR_QUEUES];
+	u32 sent[NR_KEYS];  /* number of the last packet that left */
+	u32 epoch[NR_KEYS]; /* its packets may be in two queues once this changes */
+	u32 left_epoch[NR_KEYS];
+};
+
+static struct book {
+	struct dmsc_sched s;
+	struct book_class class[DMSC_NR_CLASSES];
+	struct pair pairs[DMSC_NR_CLASSES][DMSC_NR_CLASSES];
+	struct dmsc_pkt *peeked;
+	u32 number;
+	u32 longest; /* packet so far, bytes charged */
+	u32 now;
+	u32 up;	     /* bit n: class n is backlogged, weighted, with no guarantee */
+	u32 touched; /* bit n: class n, since it was looked at last */
+	bool can_mark;
+} *b;
+
+static u32 clock_now(void)
+{
+	return b->now;
+}
+
+static bool mark_packet(struct dmsc_pkt *p)
+{
+	(void)p;
+	return b->can_mark;
+}
+
+static const struct dmsc_sched_ops ops = { clock_now, mark_packet };
+
+static struct packet *packet_of(struct dmsc_pkt *p)
+{
+	return container_of(p, struct packet, p);
+}
+
+static u32 slot_of(u32 key)
+{
+	return key < NR_SLOTS ? key + 1 : 0;
+}
+
+static struct dmsc_queue *queue_of(u32 id, u32 key)
+{
+	return dmsc_sched_queue(&b->s, slot_of(key), id, key);
+}
+
+/* The queue numbered @i of a class; NULL: a slot that is not the class's. */
+static struct dmsc_queue *queue_at(u32 id, u32 i)
+{
+	struct dmsc_queue *q;
+
+	if (i >= NR_SLOTS)
+		return &b->s.class[id].hashed[i - NR_SLOTS];
+	q = b->s.slot[i + 1];
+	return q && q->class == id ? q : NULL;
+}
+
+static u32 index_of(const struct dmsc_queue *q)
+{
+	return q->slot ? q->slot - 1U : NR_SLOTS + (u32)(q - b->s.class[q->class].hashed);
+}
+
+static bool backlogged(const struct dmsc_queue *q)
+{
+	return q && q->n.backlog_packets;
+}
+
+static u32 min_u32(u32 x, u32 y)
+{
+	return x < y ? x : y;
+}
+
+static u32 quantum_of(u32 weight)
+{
+	u64 base = clamp_t(u64, b->s.mtu, DMSC_BASE_MIN, DMSC_BASE_MAX);
+
+	return clamp_t(u64, base * weight / DMSC_WEIGHT_DEFAULT, DMSC_QUANTUM_MIN, DMSC_QUANTUM_MAX);
+}
+
+/* ---- what is checked after each step ---- */
+
+static void balanced(const struct dmsc_counters *n)
+{
+	FUZZ_CHECK(n->enq_packets == n->deq_packets + n->drop_packets + n->backlog_packets, "");
+	FUZZ_CHECK(n->enq_bytes == n->deq_bytes + n->drop_bytes + n->backlog_bytes, "");
+}
+
+static void check_conservation(void)
+{
+	u64 packets = 0, bytes = 0, in_queues, bytes_in_queues;
+	const struct dmsc_sched_class *c;
+	const struct dmsc_queue *q;
+	u32 id, i;
+
+	balanced(&b->s.n);
+	for (id = 0; id < DMSC_NR_CLASSES; id++) {
+		c = &b->s.class[id];
+		balanced(&c->n);
+		FUZZ_CHECK(c->n.backlog_packets == b->class[id].packets, "class %u", id);
+		FUZZ_CHECK(c->n.backlog_bytes == b->class[id].bytes, "class %u", id);
+		packets += c->n.backlog_packets;
+		bytes += c->n.backlog_bytes;
+		if (!(b->touched & 1U << id))
+			continue;
+		in_queues = 0;
+		bytes_in_queues = 0;
+		for (i = 0; i < NR_QUEUES; i++) {
+			q = queue_at(id, i);
+			if (!q)
+				continue;
+			balanced(&q->n);
+			FUZZ_CHECK(!q->head == !q->n.backlog_packets, "class %u queue %u", id, i);
+			in_queues += q->n.backlog_packets;
+			bytes_in_queues += q->n.backlog_bytes;
+		}
+		FUZZ_CHECK(in_queues == c->n.backlog_packets, "class %u", id);
+		FUZZ_CHECK(bytes_in_queues == c->n.backlog_bytes, "class %u", id);
+	}
+	b->touched = 0;
+	FUZZ_CHECK(packets == b->s.n.backlog_packets && bytes == b->s.n.backlog_bytes, "");
+}
+
+/*
+ * Deficit round robin: two that are backlogged all the time are at most a round
+ * apart, and each may owe for a packet before and after; the one that was idle
+ * may have come first.
+ */
+static void check_apart(const char *what, u64 a, u32 quantum_a, u64 c, u32 quantum_c)
+{
+	double rounds_a = (double)a / quantum_a, rounds_c = (double)c / quantum_c;
+	double bound = 3.0 + (double)b->longest / quantum_a + (double)b->longest / quantum_c;
+
+	FUZZ_CHECK(rounds_a - rounds_c <= bound && rounds_c - rounds_a <= bound,
+		   "%s: %f rounds, %f rounds, bound %f", what, rounds_a, rounds_c, bound);
+}
+
+static void check_queue_fairness(u32 id, const struct dmsc_queue *q)
+{
+	struct book_class *books = &b->class[id];
+	u32 i = index_of(q), k;
+	struct pair *pair;
+
+	for (k = 0; k < NR_QUEUES; k++) {
+		pair = &books->pairs[i][k];
+		if (k != i && pair->valid)
+			check_apart("queues", books->service[i] - pair->a, q->quantum,
+				    books->service[k] - pair->b, queue_at(id, k)->quantum);
+	}
+}
+
+static bool plain_weighted(u32 id)
+{
+	const struct dmsc_class_config *cfg = &b->s.class[id].cfg;
+
+	return cfg->mode == DMSC_MODE_WEIGHTED && !cfg->share;
+}
+
+static void check_class_fairness(u32 id)
+{
+	u32 k;
+
+	for (k = 0; k < DMSC_NR_CLASSES; k++) {
+		struct pair *pair = &b->pairs[id][k];
+
+		if (k != id && pair->valid)
+			check_apart("classes", b->class[id].turns - pair->a,
+				    quantum_of(b->s.class[id].cfg.weight),
+				    b->class[k].turns - pair->b,
+				    quantum_of(b->s.class[k].cfg.weight));
+	}
+}
+
+static void forget_service(struct book_class *books, bool owed)
+{
+	books->total = 0;
+	books->mine = 0;
+	if (owed) {
+		books->owed_total = 0;
+		books->early = 0;
+	}
+}
+
+/* Competition lasts while both are backlogged: begins and ends are noted here. */
+static void note_queues(u32 id)
+{
+	struct book_class *books = &b->class[id];
+	u32 up = 0, changed, i, k;
+
+	for (i = 0; i < NR_QUEUES; i++)
+		up |= (u32)backlogged(queue_at(id, i)) << i;
+	changed = up ^ books->up;
+	books->up = up;
+	for (i = 0; changed && i < NR_QUEUES; i++) {
+		for (k = 0; k < NR_QUEUES; k++) {
+			if ((changed >> i | changed >> k) & 1)
+				books->pairs[i][k] =
+					(struct pair){ up >> i & up >> k & 1, books->service[i],
+						       books->service[k] };
+		}
+	}
+}
+
+static void note_pairs(u32 touched)
+{
+	u32 up = 0, changed, i, k;
+
+	for (i = 0; i < DMSC_NR_CLASSES; i++) {
+		if (touched >> i & 1)
+			note_queues(i);
+		up |= (u32)(b->class[i].packets && plain_weighted(i)) << i;
+		if (!b->class[i].packets)
+			forget_service(&b->class[i], true);
+	}
+	changed = up ^ b->up;
+	b->up = up;
+	for (i = 0; changed && i < DMSC_NR_CLASSES; i++) {
+		for (k = 0; k < DMSC_NR_CLASSES; k++) {
+			if ((changed >> i | changed >> k) & 1)
+				b->pairs[i][k] =
+					(struct pair){ up >> i & up >> k & 1, b->class[i].turns,
+						       b->class[k].turns };
+		}
+	}
+}
+
+static void forget_pairs(void)
+{
+	u32 id;
+
+	for (id = 0; id < DMSC_NR_CLASSES; id++) {
+		b->class[id].up = 0;
+		memset(b->class[id].pairs, 0, sizeof(b->class[id].pairs));
+		forget_service(&b->class[id], false);
+	}
+	b->up = 0;
+	memset(b->pairs, 0, sizeof(b->pairs));
+	b->touched = ALL_CLASSES;
+}
+
+/* Is a class above it backlogged? */
+static bool passes_another(u32 id)
+{
+	u32 i, other;
+
+	for (i = 0; i < DMSC_NR_CLASSES; i++) {
+		other = dmsc_class_order[i];
+		if (other == id) {
+			if (b->s.class[id].cfg.mode == DMSC_MODE_STRICT)
+				return false;
+			continue;
+		}
+		if (b->class[other].packets && b->s.class[other].cfg.mode == DMSC_MODE_STRICT)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A class lags behind its guarantee by what the others with one are ahead, each
+ * by its longest debt: a packet taken when owed, a packet and a turn otherwise.
+ */
+static void check_guarantees(void)
+{
+	u64 bound = 2 * (u64)b->longest;
+	u32 id;
+
+	for (id = 0; id < DMSC_NR_CLASSES; id++) {
+		const struct dmsc_class_config *cfg = &b->s.class[id].cfg;
+
+		if (cfg->share)
+			bound += 2 * (u64)b->longest + quantum_of(cfg->weight);
+	}
+	for (id = 0; id < DMSC_NR_CLASSES; id++) {
+		const struct book_class *books = &b->class[id];
+
+		FUZZ_CHECK(!books->packets || 1000 * (books->mine + bound) >=
+						      b->s.class[id].cfg.share * books->total,
+			   "class %u has %llu of %llu bytes", id, (unsigned long long)books->mine,
+			   (unsigned long long)books->total);
+	}
+}
+
+/* ---- packets that leave ---- */
+
+static void take_off(struct packet *p)
+{
+	struct book_class *books = &b->class[p->class];
+
+	FUZZ_CHECK(books->packets && books->bytes >= p->p.len, "class %u", p->class);
+	books->packets--;
+	books->bytes -= p->p.len;
+	b->touched |= 1U << p->class;
+}
+
+static void give_up(struct dmsc_pkt *chain)
+{
+	struct dmsc_pkt *next;
+
+	for (; chain; chain = next) {
+		next = chain->next;
+		take_off(packet_of(chain));
+		free(packet_of(chain));
+	}
+}
+
+static void in_order(struct packet *p)
+{
+	struct book_class *books = &b->class[p->class];
+
+	if (books->left_epoch[p->key] == p->epoch)
+		FUZZ_CHECK(p->number > books->sent[p->key], "class %u flow %u", p->class, p->key);
+	books->left_epoch[p->key] = p->epoch;
+	books->sent[p->key] = p->number;
+}
+
+static struct dmsc_pkt *peek(void)
+{
+	bool chosen_before = b->s.pending;
+	struct dmsc_pkt *dropped, *p = dmsc_sched_peek(&b->s, &dropped);
+
+	FUZZ_CHECK(!b->peeked || (p == b->peeked && !dropped), "peek changed its mind");
+	give_up(dropped);
+	FUZZ_CHECK(!p == !b->s.n.backlog_packets, "");
+	if (p && !chosen_before) {
+		struct packet *chosen = packet_of(p);
+		struct book_class *books = &b->class[chosen->class];
+		u32 share = b->s.class[chosen->class].cfg.share;
+
+		if (passes_another(chosen->class)) {
+			FUZZ_CHECK(1000 * books->early < share * books->owed_total,
+				   "class %u passes, not owed", chosen->class);
+			books->early += p->len;
+		}
+	}
+	b->peeked = p;
+	return p;
+}
+
+static void dequeue(void)
+{
+	struct dmsc_pkt *p = peek(), *got, *dropped;
+	struct packet *packet;
+	struct dmsc_queue *q;
+	bool owed;
+	u32 i;
+
+	owed = b->s.owed;
+	q = b->s.pending;
+	got = dmsc_sched_dequeue(&b->s, &dropped);
+	FUZZ_CHECK(got == p && !dropped, "not what peek showed");
+	b->peeked = NULL;
+	if (!p)
+		return;
+	packet = packet_of(p);
+	in_order(packet);
+	take_off(packet);
+	for (i = 0; i < DMSC_NR_CLASSES; i++) {
+		b->class[i].total += p->len;
+		b->class[i].owed_total += p->len;
+	}
+	b->class[packet->class].mine += p->len;
+	b->class[packet->class].service[index_of(q)] += min_u32(p->len, DMSC_QUANTUM_MAX);
+	if (!owed)
+		b->class[packet->class].turns += min_u32(p->len, DMSC_QUANTUM_MAX);
+	check_queue_fairness(packet->class, q);
+	check_class_fairness(packet->class);
+	free(packet);
+	note_pairs(b->touched);
+	check_guarantees();
+}
+
+/* ---- what the input says to do ---- */
+
+/* Mostly what a network has; now and then anything. */
+static u32 length(struct input *in)
+{
+	u8 how = input_u8(in);
+
+	if (how < 128)
+		return 60 + 12 * how;
+	if (how < 250)
+		return 1 + (how - 128) * 537; /* up to 64 KB */
+	return input_u32(in);
+}
+
+static u32 weight(struct input *in)
+{
+	return 1 + input_u16(in) % DMSC_WEIGHT_MAX;
+}
+
+static void enqueue(u8 where, u32 len)
+{
+	u32 id = where & 7, key = where >> 4;
+	struct book_class *books = &b->class[id];
+	struct packet *p = calloc(1, sizeof(*p));
+	struct dmsc_pkt *dropped;
+	bool refused;
+
+	if (!p)
+		abort();
+	p->p.len = len;
+	p->class = id;
+	p->key = key;
+	p->epoch = books->epoch[key];
+	p->number = ++b->number;
+	b->longest = max_t(u32, b->longest, min_u32(len, DMSC_LIMIT_MAX));
+	books->packets++;
+	books->bytes += len;
+	b->touched |= 1U << id;
+	dropped = dmsc_sched_enqueue(&b->s, queue_of(id, key), &p->p);
+	refused = dropped == &p->p;
+	give_up(dropped);
+	FUZZ_CHECK(refused || books->bytes <= b->s.class[id].cfg.limit, "class %u", id);
+	note_pairs(b->touched);
+}
+
+/* Some flows have always something to send, for long. */
+static void saturate(struct input *in, u32 nr)
+{
+	u32 len[4], rounds = 4 * input_u8(in), i;
+	u8 where[4];
+
+	nr = 1 + nr % 4;
+	for (i = 0; i < nr; i++) {
+		where[i] = input_u8(in);
+		len[i] = length(in);
+	}
+	while (rounds-- && b->s.n.backlog_packets < MAX_PACKETS) {
+		for (i = 0; i < nr; i++) {
+			if (queue_of(where[i] & 7, where[i] >> 4)->n.backlog_packets < 2)
+				enqueue(where[i], len[i]);
+		}
+		dequeue();
+	}
+}
+
+static void configure(struct input *in)
+{
+	u32 id = input_u8(in) % DMSC_NR_CLASSES, c;
+	struct dmsc_class_config all[DMSC_NR_CLASSES], *cfg = &all[id];
+
+	for (c = 0; c < DMSC_NR_CLASSES; c++)
+		all[c] = b->s.class[c].cfg;
+	cfg->mode = input_u8(in) & 1;
+	cfg->weight = weight(in);
+	cfg->share = input_u16(in) % (DMSC_SHARE_SUM_MAX + 1);
+	cfg->limit = DMSC_LIMIT_MIN + input_u32(in) % (DMSC_LIMIT_MAX - DMSC_LIMIT_MIN + 1);
+	cfg->ecn = input_u8(in) << 9;
+	if (!dmsc_sched_check(all))
+		return;
+	dmsc_sched_configure(&b->s, id, cfg);
+	forget_service(&b->class[id], true);
+	b->peeked = NULL;
+	forget_pairs();
+	note_pairs(b->touched);
+}
+
+static void set_slot(struct input *in, bool remove)
+{
+	u32 slot = 1 + input_u8(in) % NR_SLOTS, id = input_u8(in) % DMSC_NR_CLASSES;
+	struct dmsc_queue *q = NULL, *old = b->s.slot[slot];
+	u32 c;
+
+	if (!remove) {
+		q = dmsc_queue_alloc(slot, id, weight(in), slot);
+		if (!q)
+			abort();
+		if (!old || old->class != id)
+			b->class[id].epoch[slot - 1]++;
+	}
+	dmsc_queue_free(dmsc_sched_set_slot(&b->s, slot, q));
+	/* What a queue got before another took its place is not the other's. */
+	for (c = 0; c < DMSC_NR_CLASSES; c++) {
+		b->class[c].up = 0;
+		memset(b->class[c].pairs, 0, sizeof(b->class[c].pairs));
+	}
+	b->touched = ALL_CLASSES;
+	b->peeked = NULL;
+	note_pairs(b->touched);
+}
+
+static void step(struct input *in)
+{
+	u8 op = input_u8(in), where, n;
+	u32 len;
+
+	switch (op % 16) {
+	case 0:
+		configure(in);
+		break;
+	case 1:
+		set_slot(in, false);
+		break;
+	case 2:
+		set_slot(in, true);
+		break;
+	case 3:
+		peek();
+		note_pairs(b->touched);
+		break;
+	case 4 ... 7:
+		if (b->s.n.backlog_packets < MAX_PACKETS)
+			enqueue(input_u8(in), length(in));
+		break;
+	case 8:
+		/* a burst to one flow, or a packet to each flow of a class */
+		where = input_u8(in);
+		len = length(in);
+		for (n = op >> 4; n && b->s.n.backlog_packets < MAX_PACKETS; n--)
+			enqueue(where & 8 ? where : where + (n << 4), len);
+		break;
+	case 9:
+		for (n = op >> 4; n; n--)
+			dequeue();
+		break;
+	case 10:
+		b->now += input_u16(in);
+		b->can_mark = op & 128;
+		break;
+	case 11:
+		if (op >> 4 == 15) {
+			give_up(dmsc_sched_purge(&b->s));
+			b->peeked = NULL;
+			forget_pairs();
+			note_pairs(b->touched);
+		}
+		break;
+	case 12:
+		saturate(in, op >> 4);
+		break;
+	default:
+		dequeue();
+	}
+	check_conservation();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+
+	b = calloc(1, sizeof(*b));
+	if (!b || dmsc_sched_init(&b->s, 1514 << input_u8(&in) % 8, &ops))
+		abort();
+	while (in.left)
+		step(&in);
+	while (b->s.n.backlog_packets)
+		dequeue();
+	check_conservation();
+	dmsc_sched_destroy(&b->s);
+	free(b);
+	return 0;
+}

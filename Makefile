@@ -52,7 +52,7 @@ unit_tests := $(call tests,unit)
 other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod)
 fuzzers := $(patsubst %.c,$(B)/%,$(wildcard selftests/fuzz/fuzz_*.c))
 
-.PHONY: all tests fuzzers fuzz kmod kmod-here check lint format run install install-src dkms clean help deps
+.PHONY: all tests fuzzers fuzz bench-bpf kmod kmod-here check lint format run install install-src dkms clean help deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -63,7 +63,7 @@ $(B)/tools.ok: .ci/deps
 	$(Q).ci/deps --check
 	$(Q)mkdir -p $(B) && touch $@
 
-tests: all $(unit_tests) $(other_tests) fuzzers
+tests: all $(unit_tests) $(other_tests) fuzzers $(B)/selftests/bench/bpf/bench-bpf
 
 $(B)/obj/%.o: %.c | $(B)/tools.ok
 	$(say) CC $<
@@ -79,9 +79,9 @@ $(B)/bpf/dmsc.bpf.o: $(bpf_objs)
 	$(say) BPFLINK $@
 	$(Q)$(BPFTOOL) gen object $@ $^
 
-$(B)/bpf/dmsc.skel.h: $(B)/bpf/dmsc.bpf.o
+$(B)/%.skel.h: $(B)/%.bpf.o
 	$(say) SKEL $@
-	$(Q)$(BPFTOOL) gen skeleton $< name dmsc > $@
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*) > $@
 
 $(B)/libdmsc.a: $(call objs,user/lib/*.c)
 $(B)/libplanner.a: $(call objs,user/planner/*.c)
@@ -90,8 +90,10 @@ $(B)/lib%.a:
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
-# The loader and the tests of the BPF programs include the skeleton.
+# The loader and the tests of the BPF programs include the skeletons.
 $(call objs,user/lib/*.c) $(call objs,selftests/bpf/*.c): | $(skel)
+bench_bpf_objs := $(call objs,selftests/bench/bpf/*.c)
+$(bench_bpf_objs): | $(skel) $(B)/selftests/bench/bpf/floor.skel.h
 
 define program
 $(B)/user/$(1): $(call objs,user/$(1)/*.c) $(libs)
@@ -143,6 +145,15 @@ FUZZ	     ?=
 fuzz: fuzzers
 	$(Q)FUZZ_SECONDS='$(FUZZ_SECONDS)' selftests/fuzz/test_fuzz.sh $(FUZZ)
 
+# floor.bpf.c is BPF; the other sources of the directory are the program that measures.
+$(B)/selftests/bench/bpf/bench-bpf: $(filter-out %.bpf.o,$(bench_bpf_objs)) $(libs)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+bench-bpf: $(B)/selftests/bench/bpf/bench-bpf
+	$(Q)$<
+
 # The module for the running kernel, or for KVER=; `make check` builds it for
 # every kernel of KERNELS inside the guests' root.
 KVER ?= $(shell uname -r)
@@ -168,7 +179,7 @@ lint:
 	$(Q)selftests/lint/lint.sh
 
 format:
-	clang-format-19 -i $(wildcard user/*/*.[ch] selftests/*/*.[ch])
+	clang-format-19 -i $(wildcard user/*/*.[ch] selftests/*/*.[ch] selftests/bench/*/*.[ch])
 
 KERNEL	   ?= 6.12
 JOB	   ?= examples/gpt13b.yaml
@@ -219,6 +230,7 @@ help:
 	@echo 'make fuzz       the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ="NAME..." for some of them'
 	@echo 'make run        the main job: an emulated cluster, before and after'
 	@echo '                KERNEL=$(KERNEL) JOB=FILE TOPOLOGY=FILE WORKLOAD=AICB-FILE ITERATIONS=$(ITERATIONS)'
+	@echo 'make bench-bpf  what a packet costs in the BPF data plane; root; build/bench/bpf.json'
 	@echo 'make format     clang-format for user/ and selftests/'
 	@echo 'make lint       checkpatch, sparse, clang-format, shellcheck'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make dkms: module through DKMS'

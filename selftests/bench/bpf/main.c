@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * bench-bpf [FILE]: measures the BPF data plane natively and writes FILE
+ * (default build/bench/bpf.json). Decides nothing: aims that are missed are shown.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "selftests/bpf/env.h"
+
+#include "bench.h"
+
+static const char *json = "build/bench/bpf.json";
+
+static int run(void)
+{
+	static struct bench b;
+
+	floor_cases(&b);
+	dataplane_cases(&b, &(struct dataplane_config){ .pin_dir = env_pins, .cgroup = env_cgroup });
+	bench_run(&b);
+	bench_report(&b, json);
+	dataplane_cases_end();
+	floor_close();
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+		fprintf(stderr, "usage: bench-bpf [FILE]\n");
+		return 2;
+	}
+	if (argc == 2)
+		json = argv[1];
+	mkdir("build/bench", 0755);
+	return env_main(run);
+}

@@ -77,7 +77,12 @@ int ctl_options(struct ctl *c, int argc, char **argv, const struct opt *opts, in
 		for (const struct opt *p = opts; p && p->name; p++)
 			if (key == 256 + 4 + (int)(p - opts) || (p->letter && key == p->letter))
 				o = p;
-		if (o && o->arg)
+		if (o && o->arg && c->list && o->letter == c->list->letter) {
+			if (c->list->nr == CTL_LIST_MAX)
+				return wrong(c, "too many options '--%s'", o->name);
+			c->list->items[c->list->nr++] = optarg;
+			*o->value = optarg;
+		} else if (o && o->arg)
 			*o->value = optarg;
 		else if (o)
 			*o->flag = true;

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -17,7 +18,16 @@
 #define STATUS_FAILED 1 /* could not be done */
 #define STATUS_USAGE  2 /* wrong options or bad input; nothing was done */
 
+#define CTL_LIST_MAX 256
+
 #define CALL_TIMEOUT_MS 30000 /* an apply waits 5 s for next hops, the rest is work */
+
+/* Values of an option that may be given several times. */
+struct ctl_list {
+	int letter; /* its short form */
+	const char *items[CTL_LIST_MAX];
+	uint32_t nr;
+};
 
 struct ctl {
 	const char *socket;
@@ -26,6 +36,7 @@ struct ctl {
 	bool color;
 	bool help;
 	const struct command *command;
+	struct ctl_list *list; /* set by a command that has such an option, else NULL */
 };
 
 /* An option of one command; ends with name NULL. */
@@ -47,7 +58,7 @@ struct command {
 };
 
 extern const struct command cmd_plan, cmd_apply, cmd_status, cmd_service, cmd_path, cmd_class,
-	cmd_queue, cmd_counters, cmd_monitor, cmd_off, cmd_env, cmd_doctor;
+	cmd_queue, cmd_counters, cmd_monitor, cmd_off, cmd_env, cmd_doctor, cmd_order;
 
 /**
  * ctl_options - the options of a command and those of all

@@ -262,7 +262,7 @@ int order_decide(const struct order_case *c, const struct order_limits *limits,
 		 struct order_choice *out, struct dmsc_error *err)
 {
 	uint32_t tries = limits->tries ? limits->tries : DEFAULT_TRIES;
-	struct order_choice o = { NULL };
+	struct order_choice o = { 0 };
 	struct order_model *m = NULL;
 	int ret;
 

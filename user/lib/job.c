@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/preset.h"
 #include "lib/spec.h"
 #include "lib/yaml.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define MAX_RANKS     65536
+#define MAX_BATCHES   4096
 #define MAX_BULK      64
 #define MAX_SIDS      65536
 #define LAST_SID      0xffffffffU
@@ -17,20 +19,28 @@
 
 struct raw_job {
 	struct job job;
+	char preset[MODEL_NAME_LEN];
 	yaml_node_t *model, *parallel, *bulk, *sids;
 };
 
 struct raw_model {
 	struct job_model m;
-	yaml_node_t *moe, *precision;
+	yaml_node_t *moe, *mla, *precision;
+};
+
+struct raw_parallel {
+	struct job_parallel p;
+	uint64_t global_batch;
+	char recompute[16], exchanges[24];
 };
 
 #define M(f) offsetof(struct raw_model, m.f)
-#define P(f) offsetof(struct job_parallel, f)
+#define P(f) offsetof(struct raw_parallel, p.f)
 
 static const struct yaml_field job_fields[] = {
 	{ "name", YAML_NAME, offsetof(struct raw_job, job.name), true, 0, 0 },
-	{ "model", YAML_SUBTREE, offsetof(struct raw_job, model), true, 0, 0 },
+	{ "preset", YAML_NAME, offsetof(struct raw_job, preset), false, 0, 0 },
+	{ "model", YAML_SUBTREE, offsetof(struct raw_job, model), false, 0, 0 },
 	{ "parallel", YAML_SUBTREE, offsetof(struct raw_job, parallel), true, 0, 0 },
 	{ "gpu_flops", YAML_NUMBER, offsetof(struct raw_job, job.gpu_flops), false, 1000000000ULL,
 	  1000000000000000000ULL },
@@ -46,19 +56,39 @@ static const struct yaml_field model_fields[] = {
 	{ "heads", YAML_U64, M(heads), false, 1, 1 << 16 },
 	{ "sequence", YAML_U64, M(sequence), true, 1, 1 << 24 },
 	{ "vocabulary", YAML_U64, M(vocabulary), true, 1, 1 << 28 },
+	{ "kv_heads", YAML_U64, M(kv_heads), false, 1, 1 << 16 },
+	{ "head_size", YAML_U64, M(head_size), false, 1, 1 << 16 },
+	{ "gated", YAML_BOOL, M(gated), false, 0, 0 },
+	{ "bias", YAML_BOOL, M(bias), false, 0, 0 },
+	{ "rms_norm", YAML_BOOL, M(rms_norm), false, 0, 0 },
+	{ "learned_positions", YAML_BOOL, M(learned_positions), false, 0, 0 },
+	{ "tied", YAML_BOOL, M(tied), false, 0, 0 },
+	{ "mla", YAML_SUBTREE, offsetof(struct raw_model, mla), false, 0, 0 },
 	{ "moe", YAML_SUBTREE, offsetof(struct raw_model, moe), false, 0, 0 },
 	{ "precision", YAML_SUBTREE, offsetof(struct raw_model, precision), false, 0, 0 },
+};
+
+static const struct yaml_field mla_fields[] = {
+	{ "q_rank", YAML_U64, M(q_rank), false, 1, 1 << 16 },
+	{ "kv_rank", YAML_U64, M(kv_rank), true, 1, 1 << 16 },
+	{ "rope", YAML_U64, M(rope), true, 1, 1 << 16 },
+	{ "value", YAML_U64, M(value), true, 1, 1 << 16 },
 };
 
 static const struct yaml_field moe_fields[] = {
 	{ "experts", YAML_U64, M(experts), true, 2, 65536 },
 	{ "topk", YAML_U64, M(topk), true, 1, 64 },
 	{ "every", YAML_U64, M(moe_every), false, 1, 1000 },
+	{ "ffn", YAML_U64, M(moe_ffn), false, 8, 1 << 22 },
+	{ "shared", YAML_U64, M(moe_shared), false, 0, 64 },
+	{ "first_dense", YAML_U64, M(moe_first_dense), false, 0, 100000 },
+	{ "capacity", YAML_NUMBER, M(moe_capacity), false, 0, 1000 },
 };
 
 static const struct yaml_field precision_fields[] = {
 	{ "parameters", YAML_U32, M(param_bytes), false, 1, 8 },
 	{ "gradients", YAML_U32, M(grad_bytes), false, 1, 8 },
+	{ "activations", YAML_U32, M(act_bytes), false, 1, 8 },
 };
 
 static const struct yaml_field parallel_fields[] = {
@@ -66,11 +96,20 @@ static const struct yaml_field parallel_fields[] = {
 	{ "pipeline", YAML_U64, P(pipeline), false, 1, MAX_RANKS },
 	{ "data", YAML_U64, P(data), false, 1, MAX_RANKS },
 	{ "expert", YAML_U64, P(expert), false, 1, MAX_RANKS },
+	{ "context", YAML_U64, P(context), false, 1, MAX_RANKS },
+	{ "interleave", YAML_U64, P(interleave), false, 1, 1000 },
 	{ "sequence", YAML_BOOL, P(sequence_parallel), false, 0, 0 },
 	{ "zero", YAML_U32, P(zero), false, 0, 3 },
 	{ "micro_batch", YAML_U64, P(micro_batch), false, 1, 65536 },
-	{ "micro_batches", YAML_U64, P(micro_batches), false, 1, 4096 },
-	{ "recompute", YAML_BOOL, P(recompute), false, 0, 0 },
+	{ "micro_batches", YAML_U64, P(micro_batches), false, 1, MAX_BATCHES },
+	{ "global_batch", YAML_U64, offsetof(struct raw_parallel, global_batch), false, 1,
+	  1ULL << 40 },
+	{ "recompute", YAML_TEXT, offsetof(struct raw_parallel, recompute), false, 0, 16 },
+	{ "bucket", YAML_SIZE, P(bucket), false, 1 << 12, MAX_MESSAGE },
+	{ "overlap", YAML_BOOL, P(overlap), false, 0, 0 },
+	{ "scatter_gather", YAML_BOOL, P(scatter_gather), false, 0, 0 },
+	{ "uneven", YAML_BOOL, P(uneven), false, 0, 0 },
+	{ "exchanges", YAML_TEXT, offsetof(struct raw_parallel, exchanges), false, 0, 24 },
 };
 
 static const struct yaml_field bulk_fields[] = {
@@ -86,34 +125,86 @@ static const struct yaml_field sid_fields[] = {
 	{ "sid", YAML_U32, offsetof(struct job_sid, sid), true, 1, LAST_SID },
 };
 
-static int read_model(struct yaml_file *f, yaml_node_t *node, struct job_model *out)
+static int no_divisor(struct yaml_file *f, yaml_node_t *node, const char *where, const char *key,
+		      uint64_t by, const char *what, uint64_t of)
 {
-	struct raw_model raw = { .m = { .param_bytes = 2, .grad_bytes = 4 } };
-	struct job_model *m = &raw.m;
+	return yaml_fail(f, yaml_key_line(f, node, key),
+			 "%s.%s: %llu, expected a divisor of %s (%llu)", where, key,
+			 (unsigned long long)by, what, (unsigned long long)of);
+}
+
+static int check_heads(struct yaml_file *f, yaml_node_t *node, const struct job_model *m)
+{
+	if ((m->kv_heads || m->head_size || m->kv_rank) && !m->heads)
+		return yaml_fail(f, yaml_line(node),
+				 "model.heads: missing, expected it beside kv_heads, head_size and mla");
+	if (m->kv_rank && !m->head_size)
+		return yaml_fail(f, yaml_line(node),
+				 "model.head_size: missing, expected it beside mla (without rope)");
+	if (m->heads && !m->head_size && m->hidden % m->heads)
+		return no_divisor(f, node, "model", "heads", m->heads, "model.hidden", m->hidden);
+	if (m->kv_heads && m->heads % m->kv_heads)
+		return no_divisor(f, node, "model", "kv_heads", m->kv_heads, "model.heads",
+				  m->heads);
+	return 0;
+}
+
+static int read_moe(struct yaml_file *f, yaml_node_t *node, struct raw_model *raw)
+{
+	struct job_model *m = &raw->m;
 	int ret;
 
-	ret = yaml_mapping(f, node, "model", model_fields, ARRAY_SIZE(model_fields), &raw);
-	if (!ret && raw.moe) {
+	if (!m->moe_every)
 		m->moe_every = 1;
-		ret = yaml_mapping(f, raw.moe, "model.moe", moe_fields, ARRAY_SIZE(moe_fields),
+	ret = yaml_mapping(f, node, "model.moe", moe_fields, ARRAY_SIZE(moe_fields), raw);
+	if (!ret && m->topk > m->experts)
+		ret = yaml_fail(f, yaml_key_line(f, node, "topk"),
+				"model.moe.topk: %llu, expected at most experts (%llu)",
+				(unsigned long long)m->topk, (unsigned long long)m->experts);
+	if (!ret && m->moe_first_dense >= m->layers)
+		ret = yaml_fail(f, yaml_key_line(f, node, "first_dense"),
+				"model.moe.first_dense: %llu, expected less than model.layers (%llu)",
+				(unsigned long long)m->moe_first_dense,
+				(unsigned long long)m->layers);
+	return ret;
+}
+
+/* @preset: what stands where the file gives nothing; NULL: no preset */
+static int read_model(struct yaml_file *f, yaml_node_t *node, const struct job_model *preset,
+		      struct job_model *out)
+{
+	struct raw_model raw = { .m = { .bias = true, .learned_positions = true, .tied = true } };
+	struct yaml_field fields[ARRAY_SIZE(model_fields)];
+	struct job_model *m = &raw.m;
+	int ret = 0;
+	size_t i;
+
+	memcpy(fields, model_fields, sizeof(fields));
+	if (preset)
+		*m = *preset;
+	for (i = 0; preset && i < ARRAY_SIZE(fields); i++)
+		fields[i].required = false;
+	m->param_bytes = 2;
+	m->grad_bytes = 4;
+	m->act_bytes = 2;
+	if (node)
+		ret = yaml_mapping(f, node, "model", fields, ARRAY_SIZE(fields), &raw);
+	if (!ret && raw.mla)
+		ret = yaml_mapping(f, raw.mla, "model.mla", mla_fields, ARRAY_SIZE(mla_fields),
 				   &raw);
-		if (!ret && m->topk > m->experts)
-			return yaml_fail(f, yaml_key_line(f, raw.moe, "topk"),
-					 "model.moe.topk: %llu, expected at most experts (%llu)",
-					 (unsigned long long)m->topk,
-					 (unsigned long long)m->experts);
-	}
+	if (!ret && raw.moe)
+		ret = read_moe(f, raw.moe, &raw);
 	if (!ret && raw.precision)
 		ret = yaml_mapping(f, raw.precision, "model.precision", precision_fields,
 				   ARRAY_SIZE(precision_fields), &raw);
-	if (!ret && m->heads && m->hidden % m->heads)
-		return yaml_fail(f, yaml_key_line(f, node, "heads"),
-				 "model.heads: %llu, expected a divisor of model.hidden (%llu)",
-				 (unsigned long long)m->heads, (unsigned long long)m->hidden);
+	if (!ret && node)
+		ret = check_heads(f, node, m);
 	if (ret)
 		return ret;
 	if (!m->ffn)
 		m->ffn = 4 * m->hidden;
+	if (!m->moe_ffn)
+		m->moe_ffn = m->ffn;
 	*out = *m;
 	return 0;
 }
@@ -122,61 +213,176 @@ static int read_model(struct yaml_file *f, yaml_node_t *node, struct job_model *
 static int divides(struct yaml_file *f, yaml_node_t *parallel, const char *key, uint64_t by,
 		   const char *what, uint64_t of)
 {
-	if (of % by)
-		return yaml_fail(f, yaml_key_line(f, parallel, key),
-				 "parallel.%s: %llu, expected a divisor of %s (%llu)", key,
-				 (unsigned long long)by, what, (unsigned long long)of);
+	return of % by ? no_divisor(f, parallel, "parallel", key, by, what, of) : 0;
+}
+
+static int read_recompute(struct yaml_file *f, yaml_node_t *node, struct raw_parallel *raw)
+{
+	static const struct {
+		const char *name;
+		enum job_recompute value;
+	} words[] = {
+		{ "", RECOMPUTE_NONE },	     { "none", RECOMPUTE_NONE },
+		{ "false", RECOMPUTE_NONE }, { "no", RECOMPUTE_NONE },
+		{ "full", RECOMPUTE_FULL },  { "true", RECOMPUTE_FULL },
+		{ "yes", RECOMPUTE_FULL },   { "selective", RECOMPUTE_SELECTIVE },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(words); i++) {
+		if (!strcmp(words[i].name, raw->recompute)) {
+			raw->p.recompute = words[i].value;
+			return 0;
+		}
+	}
+	return yaml_fail(f, yaml_key_line(f, node, "recompute"),
+			 "parallel.recompute: '%s', expected none, selective or full",
+			 raw->recompute);
+}
+
+static int read_exchanges(struct yaml_file *f, yaml_node_t *node, struct raw_parallel *raw)
+{
+	const char *s = raw->exchanges;
+	char *end;
+
+	if (!*s || !strcmp(s, "auto"))
+		return 0;
+	raw->p.exchanges = strtoul(s, &end, 10);
+	if (*s < '0' || *s > '9' || *end || !raw->p.exchanges || raw->p.exchanges > 100000)
+		return yaml_fail(f, yaml_key_line(f, node, "exchanges"),
+				 "parallel.exchanges: '%s', expected auto or 1 to 100000", s);
 	return 0;
 }
 
-static int read_parallel(struct yaml_file *f, yaml_node_t *node, const struct job_model *m,
-			 struct job_parallel *p)
+static int read_batches(struct yaml_file *f, yaml_node_t *node, struct raw_parallel *raw)
 {
-	uint64_t message;
+	uint64_t at_once = raw->p.micro_batch * raw->p.data, n;
+
+	if (!raw->global_batch) {
+		if (!raw->p.micro_batches)
+			raw->p.micro_batches = 1;
+		return 0;
+	}
+	n = raw->global_batch / at_once;
+	if (raw->p.micro_batches)
+		return yaml_fail(f, yaml_key_line(f, node, "global_batch"),
+				 "parallel.global_batch: beside micro_batches, expected one of them");
+	if (raw->global_batch % at_once || n > MAX_BATCHES)
+		return yaml_fail(f, yaml_key_line(f, node, "global_batch"),
+				 "parallel.global_batch: %llu, expected a multiple of micro_batch x data (%llu), at most %d times",
+				 (unsigned long long)raw->global_batch, (unsigned long long)at_once,
+				 MAX_BATCHES);
+	raw->p.micro_batches = n;
+	return 0;
+}
+
+static int check_pipeline(struct yaml_file *f, yaml_node_t *node, const struct job_model *m,
+			  const struct job_parallel *p)
+{
+	uint64_t stages = p->pipeline * p->interleave;
+
+	if (p->uneven && stages > m->layers)
+		return yaml_fail(f, yaml_key_line(f, node, "pipeline"),
+				 "parallel.pipeline: %llu stages, expected at most model.layers (%llu)",
+				 (unsigned long long)stages, (unsigned long long)m->layers);
+	if (!p->uneven && m->layers % p->pipeline)
+		return no_divisor(f, node, "parallel", "pipeline", p->pipeline, "model.layers",
+				  m->layers);
+	if (!p->uneven && m->layers % stages)
+		return no_divisor(f, node, "parallel", "interleave", p->interleave,
+				  "the layers of a stage", m->layers / p->pipeline);
+	if (p->interleave > 1 && (p->pipeline < 2 || p->micro_batches % p->pipeline))
+		return yaml_fail(f, yaml_key_line(f, node, "interleave"),
+				 "parallel.interleave: %llu, expected 1 (it needs a pipeline, and micro-batches in multiples of its stages)",
+				 (unsigned long long)p->interleave);
+	if (p->zero == 3 && p->pipeline > 1)
+		return yaml_fail(f, yaml_key_line(f, node, "zero"),
+				 "parallel.zero: 3 with pipeline %llu, expected pipeline 1",
+				 (unsigned long long)p->pipeline);
+	return 0;
+}
+
+static int check_tensor(struct yaml_file *f, yaml_node_t *node, const struct job_model *m,
+			uint64_t t)
+{
+	int ret = divides(f, node, "tensor", t, "model.hidden", m->hidden);
+
+	if (!ret)
+		ret = divides(f, node, "tensor", t, "model.ffn", m->ffn);
+	if (!ret)
+		ret = divides(f, node, "tensor", t, "model.moe.ffn", m->moe_ffn);
+	if (!ret && m->heads)
+		ret = divides(f, node, "tensor", t, "model.heads", m->heads);
+	if (!ret && m->kv_heads > t)
+		ret = divides(f, node, "tensor", t, "model.kv_heads", m->kv_heads);
+	return ret;
+}
+
+static int check_groups(struct yaml_file *f, yaml_node_t *node, const struct job_model *m,
+			const struct job_parallel *p)
+{
+	/* Each factor is at most MAX_RANKS, so three of them fit 64 bits. */
+	uint64_t replicas = p->data * p->context, ranks = p->tensor * p->pipeline * p->data;
 	int ret;
 
-	*p = (struct job_parallel){ .tensor = 1,
-				    .pipeline = 1,
-				    .data = 1,
-				    .expert = 1,
-				    .zero = 1,
-				    .micro_batch = 1,
-				    .micro_batches = 1 };
-	ret = yaml_mapping(f, node, "parallel", parallel_fields, ARRAY_SIZE(parallel_fields), p);
-	if (ret)
-		return ret;
-	/* Each factor is at most MAX_RANKS, so the product fits 64 bits. */
-	if (p->tensor * p->pipeline * p->data > MAX_RANKS)
+	if (replicas > MAX_RANKS || ranks > MAX_RANKS || ranks * p->context > MAX_RANKS)
 		return yaml_fail(f, yaml_line(node),
-				 "parallel: tensor x pipeline x data is %llu ranks, expected at most %d",
-				 (unsigned long long)(p->tensor * p->pipeline * p->data), MAX_RANKS);
-	ret = divides(f, node, "tensor", p->tensor, "model.hidden", m->hidden);
+				 "parallel: tensor x pipeline x data%s is %.10g ranks, expected at most %d",
+				 p->context > 1 ? " x context" : "", (double)ranks * p->context,
+				 MAX_RANKS);
+	ret = divides(f, node, "context", p->context, "model.sequence", m->sequence);
 	if (!ret)
-		ret = divides(f, node, "tensor", p->tensor, "model.ffn", m->ffn);
-	if (!ret && m->heads)
-		ret = divides(f, node, "tensor", p->tensor, "model.heads", m->heads);
-	if (!ret)
-		ret = divides(f, node, "pipeline", p->pipeline, "model.layers", m->layers);
-	if (!ret)
-		ret = divides(f, node, "expert", p->expert, "parallel.data", p->data);
+		ret = divides(f, node, "expert", p->expert,
+			      p->context > 1 ? "parallel.data x context" : "parallel.data",
+			      replicas);
 	if (!ret && p->expert > 1 && !m->experts)
 		ret = yaml_fail(f, yaml_key_line(f, node, "expert"),
 				"parallel.expert: %llu, expected 1 (model.moe is missing)",
 				(unsigned long long)p->expert);
 	if (!ret && m->experts)
 		ret = divides(f, node, "expert", p->expert, "model.moe.experts", m->experts);
-	if (!ret && p->zero == 3 && p->pipeline > 1)
-		ret = yaml_fail(f, yaml_key_line(f, node, "zero"),
-				"parallel.zero: 3 with pipeline %llu, expected pipeline 1",
-				(unsigned long long)p->pipeline);
+	return ret;
+}
+
+static int read_parallel(struct yaml_file *f, yaml_node_t *node, const struct job_model *m,
+			 struct job_parallel *out)
+{
+	struct raw_parallel raw = { .p = { .tensor = 1,
+					   .pipeline = 1,
+					   .data = 1,
+					   .expert = 1,
+					   .context = 1,
+					   .interleave = 1,
+					   .zero = 1,
+					   .micro_batch = 1,
+					   .overlap = true,
+					   .scatter_gather = true } };
+	const struct job_parallel *p = &raw.p;
+	uint64_t message;
+	int ret;
+
+	ret = yaml_mapping(f, node, "parallel", parallel_fields, ARRAY_SIZE(parallel_fields), &raw);
+	if (!ret)
+		ret = read_recompute(f, node, &raw);
+	if (!ret)
+		ret = read_exchanges(f, node, &raw);
+	if (!ret)
+		ret = read_batches(f, node, &raw);
+	if (!ret)
+		ret = check_groups(f, node, m, p);
+	if (!ret)
+		ret = check_tensor(f, node, m, p->tensor);
+	if (!ret)
+		ret = check_pipeline(f, node, m, p);
 	if (ret)
 		return ret;
-	/* The largest message is an activation; all factors are below 2^24, 2^16, 2^20. */
-	if (__builtin_mul_overflow(2 * p->micro_batch * m->sequence, m->hidden, &message) ||
+	/* The largest message is an activation; all factors are below 2^4, 2^17, 2^25, 2^21. */
+	if (__builtin_mul_overflow(m->act_bytes * p->micro_batch * m->sequence, m->hidden, &message) ||
 	    message > MAX_MESSAGE)
 		return yaml_fail(f, yaml_key_line(f, node, "micro_batch"),
-				 "parallel.micro_batch: activations of 2 x micro_batch x sequence x hidden, expected at most %llu bytes",
-				 (unsigned long long)MAX_MESSAGE);
+				 "parallel.micro_batch: activations of %u x micro_batch x sequence x hidden, expected at most %llu bytes",
+				 m->act_bytes, (unsigned long long)MAX_MESSAGE);
+	*out = *p;
 	return 0;
 }
 
@@ -276,9 +482,29 @@ static int read_sids(struct yaml_file *f, yaml_node_t *node, struct job *j)
 	return 0;
 }
 
+/* NULL: none is named */
+static int find_preset(struct yaml_file *f, const struct raw_job *raw, const struct job_model **out)
+{
+	char names[240];
+
+	*out = NULL;
+	if (!*raw->preset && !raw->model)
+		return yaml_fail(f, yaml_line(yaml_root(f)),
+				 "model: missing, expected it or preset here");
+	if (!*raw->preset)
+		return 0;
+	*out = preset_find(raw->preset);
+	if (*out)
+		return 0;
+	return yaml_fail(f, yaml_key_line(f, yaml_root(f), "preset"),
+			 "preset: '%s', expected one of %s", raw->preset,
+			 preset_names(names, sizeof(names)));
+}
+
 int job_read(const char *file, struct job *out, struct dmsc_error *err)
 {
 	struct raw_job raw = { .job = { .gpu_flops = 150e12, .first_sid = 0x10000 } };
+	const struct job_model *preset;
 	struct yaml_file f;
 	int ret;
 
@@ -287,7 +513,9 @@ int job_read(const char *file, struct job *out, struct dmsc_error *err)
 		return ret;
 	ret = yaml_mapping(&f, yaml_root(&f), "", job_fields, ARRAY_SIZE(job_fields), &raw);
 	if (!ret)
-		ret = read_model(&f, raw.model, &raw.job.model);
+		ret = find_preset(&f, &raw, &preset);
+	if (!ret)
+		ret = read_model(&f, raw.model, preset, &raw.job.model);
 	if (!ret)
 		ret = read_parallel(&f, raw.parallel, &raw.job.model, &raw.job.par);
 	if (!ret && raw.bulk)
@@ -296,7 +524,8 @@ int job_read(const char *file, struct job *out, struct dmsc_error *err)
 		ret = read_sids(&f, raw.sids, &raw.job);
 	if (!ret) {
 		raw.job.line.name = yaml_key_line(&f, yaml_root(&f), "name");
-		raw.job.line.model = yaml_key_line(&f, yaml_root(&f), "model");
+		raw.job.line.model =
+			yaml_key_line(&f, yaml_root(&f), raw.model ? "model" : "preset");
 		raw.job.line.parallel = yaml_key_line(&f, yaml_root(&f), "parallel");
 		raw.job.line.gpu_flops = yaml_key_line(&f, yaml_root(&f), "gpu_flops");
 		raw.job.line.bulk = yaml_key_line(&f, yaml_root(&f), "bulk");

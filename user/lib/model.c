@@ -68,5 +68,6 @@ void plan_free(struct plan *p)
 	free(p->op_start);
 	free(p->deps);
 	free(p->edge_load);
+	free(p->critical);
 	memset(p, 0, sizeof(*p));
 }

@@ -61,14 +61,37 @@ struct job_model {
 	uint64_t moe_every;	/* every n-th layer is an MoE layer */
 	uint32_t param_bytes;	/* 2: bf16 */
 	uint32_t grad_bytes;	/* 4: fp32 main gradients (Megatron-LM), 2 */
+	uint32_t act_bytes;	/* 2: bf16 */
+	uint64_t kv_heads;	/* grouped-query attention; heads when each has its own */
+	uint64_t head_size;	/* 0: hidden / heads; multi-head latent attention: without rope */
+	uint64_t q_rank, kv_rank, rope, value; /* multi-head latent attention; kv_rank 0: none */
+	uint64_t moe_ffn, moe_shared,
+		moe_first_dense; /* of an expert; experts that all tokens pass */
+	double moe_capacity;	 /* factor on the all-to-alls, 0: dropless */
+	bool gated;		 /* MLP of three matrices (SwiGLU) */
+	bool bias, rms_norm, learned_positions;
+	bool tied; /* the output embedding is the input's */
+};
+
+enum job_recompute {
+	RECOMPUTE_NONE,
+	RECOMPUTE_FULL,	     /* each layer's forward pass, with its exchanges */
+	RECOMPUTE_SELECTIVE, /* the attention core only, which exchanges nothing */
 };
 
 struct job_parallel {
-	uint64_t tensor, pipeline, data, expert; /* expert divides data */
+	uint64_t tensor, pipeline, data, expert; /* expert divides data * context */
 	bool sequence_parallel;
 	uint32_t zero;			     /* 0..3 */
 	uint64_t micro_batch, micro_batches; /* sequences; of one iteration */
-	bool recompute;
+	enum job_recompute recompute;
+	uint64_t context;    /* ranks that share a sequence */
+	uint64_t interleave; /* model chunks of a pipeline stage */
+	uint64_t bucket;     /* bytes of gradients in one exchange, 0: those of a group of layers */
+	uint64_t exchanges;  /* of a pass over a model chunk; 0: chosen (planner/granularity.h) */
+	bool overlap;	     /* gradients are exchanged beside the backward pass */
+	bool scatter_gather; /* a stage boundary carries each activation once, not once a tensor rank */
+	bool uneven;	     /* stages may differ by a layer */
 };
 
 struct job_bulk { /* what competes with the iteration */
@@ -214,12 +237,33 @@ struct plan_totals {
 	uint64_t dp_reduce_scatter, dp_all_gather, dp_all_reduce;
 	uint64_t pp_send_forward, pp_send_backward; /* of one boundary */
 	uint64_t ep_all_to_all;
+	uint64_t pp_tensor_all_gather;	  /* behind scatter/gather at the boundaries */
+	uint64_t pp_embedding_all_reduce; /* tied embedding, first and last stage */
+	uint64_t cp_all_gather, cp_reduce_scatter;
+};
+
+/* A number of exchanges of a pass, and what it costs an iteration. */
+struct plan_choice {
+	uint32_t exchanges;
+	uint64_t overhead_ns; /* of starting them */
+	uint64_t exposed_ns;  /* gradients that no computation conceals */
+};
+
+#define PLAN_CHOICES 20
+
+/* planner/granularity.h; no choices: the traffic was not decomposed from a model */
+struct plan_granularity {
+	uint32_t exchanges; /* that was taken */
+	bool given;	    /* by the job file */
+	uint32_t nr_choices;
+	struct plan_choice choices[PLAN_CHOICES];
 };
 
 struct plan {
 	char job[MODEL_NAME_LEN];
 	char source[16]; /* "job" or "aicb" */
 	struct plan_totals totals;
+	struct plan_granularity granularity;
 	struct topology topo; /* a copy: a plan is complete by itself */
 	struct plan_host *hosts;
 	uint32_t nr_hosts;
@@ -238,7 +282,9 @@ struct plan {
 	uint32_t nr_deps;
 	double *edge_load;	/* bytes per iteration on each directed edge */
 	uint64_t critical_path; /* ns, with the network at its stated rates */
-	char **notes;		/* what a reader of the plan should know */
+	uint32_t *critical;	/* the steps that make it up, in their order */
+	uint32_t nr_critical;
+	char **notes; /* what a reader of the plan should know */
 	uint32_t nr_notes;
 };
 

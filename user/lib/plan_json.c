@@ -114,6 +114,21 @@ static json_t *op_json(const struct plan *p, const struct plan_op *op, bool *ok)
 	return a;
 }
 
+static json_t *granularity_json(const struct plan_granularity *g, bool *ok)
+{
+	json_t *choices = json_array();
+	uint32_t i;
+
+	for (i = 0; i < g->nr_choices; i++)
+		append(choices,
+		       json_pack("[I, I, I]", (json_int_t)g->choices[i].exchanges,
+				 (json_int_t)g->choices[i].overhead_ns,
+				 (json_int_t)g->choices[i].exposed_ns),
+		       ok);
+	return json_pack("{s:I, s:b, s:o}", "exchanges", (json_int_t)g->exchanges, "given",
+			 g->given, "choices", choices);
+}
+
 static json_t *plan_json(const struct plan *p, bool *ok)
 {
 	json_t *o = json_object(), *a, *totals = json_object();
@@ -124,9 +139,15 @@ static json_t *plan_json(const struct plan *p, bool *ok)
 	json_object_set_new(o, "source", json_string(p->source));
 #define x(f) json_object_set_new(totals, #f, json_integer(p->totals.f));
 	PLAN_TOTALS(x)
+	PLAN_TOTALS_LATER(x)
 #undef x
 	json_object_set_new(o, "totals", totals);
+	if (p->granularity.nr_choices)
+		json_object_set_new(o, "granularity", granularity_json(&p->granularity, ok));
 	json_object_set_new(o, "critical_path_ns", json_integer(p->critical_path));
+	json_object_set_new(o, "critical", a = json_array());
+	for (i = 0; i < p->nr_critical; i++)
+		append(a, json_integer(p->critical[i]), ok);
 	json_object_set_new(o, "notes", a = json_array());
 	for (i = 0; i < p->nr_notes; i++)
 		append(a, json_string(p->notes[i]), ok);

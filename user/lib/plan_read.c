@@ -586,6 +586,63 @@ static int read_rest(struct reader *r, json_t *o, struct plan *p)
 	return ret;
 }
 
+/* What plans have had only since later, and may lack. */
+static int read_critical(struct reader *r, json_t *o, struct plan *p)
+{
+	uint64_t at;
+	json_t *a;
+	uint32_t i;
+	int ret;
+
+	if (!json_object_get(o, "critical"))
+		return 0;
+	ret = get_array(r, o, "critical", sizeof(*p->critical), &p->critical, &p->nr_critical, &a);
+	for (i = 0; !ret && i < p->nr_critical; i++) {
+		AT(r, "critical", i);
+		at = json_integer_value(json_array_get(a, i));
+		if (!json_is_integer(json_array_get(a, i)) || at >= p->nr_ops)
+			ret = bad(r, "", "the number of a step");
+		p->critical[i] = at;
+	}
+	return ret;
+}
+
+static int read_granularity(struct reader *r, json_t *o, struct plan_granularity *g)
+{
+	json_t *a, *given;
+	uint32_t i;
+	int ret;
+
+	r->where[0] = '\0';
+	if (!o)
+		return 0;
+	ret = get_u32(r, o, "exchanges", UINT32_MAX, &g->exchanges);
+	given = json_object_get(o, "given");
+	if (!ret && !json_is_boolean(given))
+		ret = bad(r, "granularity.given", "true or false");
+	g->given = json_is_true(given);
+	a = json_object_get(o, "choices");
+	if (!ret && (!json_is_array(a) || json_array_size(a) > PLAN_CHOICES))
+		ret = bad(r, "granularity.choices", "a list, not too long");
+	for (i = 0; !ret && i < json_array_size(a); i++) {
+		json_t *c = json_array_get(a, i);
+		struct plan_choice *to = &g->choices[g->nr_choices++];
+		json_int_t v[3];
+		uint32_t k;
+
+		for (k = 0; !ret && k < 3; k++) {
+			v[k] = json_integer_value(json_array_get(c, k));
+			if (!json_is_integer(json_array_get(c, k)) || v[k] < 0 ||
+			    (!k && v[k] > UINT32_MAX))
+				ret = bad(r, "granularity.choices",
+					  "exchanges, overhead and exposed time");
+		}
+		if (!ret)
+			*to = (struct plan_choice){ v[0], v[1], v[2] };
+	}
+	return ret;
+}
+
 /* Who carries the plan out comes to its end. */
 static int check_steps(struct reader *r, const struct plan *p)
 {
@@ -660,6 +717,11 @@ static int read_plan(struct reader *r, json_t *o, struct plan *p)
 		ret = get_int(r, totals, #f, 0, INT64_MAX, &p->totals.f);
 	PLAN_TOTALS(x)
 #undef x
+#define x(f)                                     \
+	if (!ret && json_object_get(totals, #f)) \
+		ret = get_int(r, totals, #f, 0, INT64_MAX, &p->totals.f);
+	PLAN_TOTALS_LATER(x)
+#undef x
 	if (!ret)
 		ret = read_topology(r, json_object_get(o, "topology"), &p->topo);
 	if (!ret)
@@ -680,6 +742,10 @@ static int read_plan(struct reader *r, json_t *o, struct plan *p)
 		ret = check_steps(r, p);
 	if (!ret)
 		ret = read_rest(r, o, p);
+	if (!ret)
+		ret = read_critical(r, o, p);
+	if (!ret)
+		ret = read_granularity(r, json_object_get(o, "granularity"), &p->granularity);
 	return ret;
 }
 

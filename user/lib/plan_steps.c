@@ -5,6 +5,33 @@
 
 #include "lib/plan_steps.h"
 
+#define LOCAL_SPEEDUP 8
+
+uint64_t plan_local_rate(const struct plan *p)
+{
+	uint64_t rate = 0;
+	uint32_t i;
+
+	for (i = 0; i < p->topo.nr_links; i++) {
+		if (p->topo.links[i].rate * LOCAL_SPEEDUP > rate)
+			rate = p->topo.links[i].rate * LOCAL_SPEEDUP;
+	}
+	return rate;
+}
+
+double plan_step_ns(const struct plan *p, uint64_t local_rate, const struct plan_op *op)
+{
+	uint64_t rate = local_rate;
+
+	if (op->kind == OP_COMPUTE)
+		return op->amount;
+	if (op->kind == OP_RECV)
+		return 0;
+	if (p->flows[op->flow].path != MODEL_NONE)
+		rate = p->topo.links[p->paths[p->flows[op->flow].path].link].rate;
+	return (double)op->amount * 8e9 / rate;
+}
+
 struct flow_count {
 	uint32_t start; /* of the flow's messages in the list of sends */
 	uint32_t sends, receives;

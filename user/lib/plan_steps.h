@@ -25,4 +25,16 @@ int plan_match(const struct plan *p, uint32_t *peer, uint32_t *flow);
  */
 int plan_order(const struct plan *p, const uint32_t *peer, uint32_t *order);
 
+/* bit/s within a host: NVLink-like, a multiple of the fastest link of the fabric. */
+uint64_t plan_local_rate(const struct plan *p);
+
+/**
+ * plan_step_ns - how long a step takes by itself
+ * @local_rate: of plan_local_rate()
+ *
+ * Computation as given, a message at the rate of the link that it leaves by;
+ * to receive takes no time of its own. Contention is not modelled.
+ */
+double plan_step_ns(const struct plan *p, uint64_t local_rate, const struct plan_op *op);
+
 #endif /* DMSC_LIB_PLAN_STEPS_H */

@@ -113,6 +113,12 @@ void builder_note(struct builder *b, const char *fmt, ...)
 		p->notes[p->nr_notes++] = text;
 }
 
+void builder_expect(struct builder *b, double steps)
+{
+	if (steps > MAX_STEPS)
+		trouble(b, TROUBLE_STEPS);
+}
+
 void builder_begin(struct builder *b, uint32_t i)
 {
 	struct plan *p = b->plan;

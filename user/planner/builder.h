@@ -59,6 +59,9 @@ uint32_t builder_instance(struct builder *b, uint32_t mic, uint32_t host, int32_
 
 void builder_note(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Gives up now when the plan will have more than MAX_STEPS steps anyway. */
+void builder_expect(struct builder *b, double steps);
+
 /* Steps of instance @i follow; instances in ascending order, none left out. */
 void builder_begin(struct builder *b, uint32_t i);
 

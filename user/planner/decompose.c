@@ -1,122 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A training job to microservices and their flows.
- *
- * Sources of the formulae:
- *  [M19] Shoeybi et al., Megatron-LM (2019), section 3: two all-reduces a
- *	layer forward and two backward over the tensor group, 2bsh bytes each
- *	in 16-bit precision; the vocabulary-parallel embedding adds one each way.
- *  [M21] Narayanan et al. (SC 2021), section 2.2: one-forward-one-backward
- *	schedule; section 4.1: scatter/gather, 2bsh/t bytes a stage boundary and
- *	rank; equation 3: floating-point operations of an iteration.
- *  [K22] Korthikanti et al. (2022), section 4.2.2: sequence parallelism turns
- *	each all-reduce into an all-gather and a reduce-scatter.
- *  [Z20] Rajbhandari et al., ZeRO (SC 2020), section 7: stages 1 and 2 move
- *	gradients (reduce-scatter) and parameters (all-gather) once; stage 3
- *	gathers parameters for the forward and again for the backward pass.
- *  [G21] Lepikhin et al., GShard (2021), section 3: two all-to-alls a
- *	mixture-of-experts layer forward, and their mirror images backward.
+ * A training job to microservices and their flows: what each rank computes,
+ * sends and receives in an iteration, and in which order. Amounts come from
+ * volume.c, which cites their formulae, the order of passes from schedule.c.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "planner/granularity.h"
 #include "planner/internal.h"
+#include "planner/schedule.h"
+#include "planner/volume.h"
 
-#define ACTIVATION_BYTES 2 /* bf16, fp16 */
-
-/* What the ranks of one pipeline stage do, per rank. */
-struct stage {
-	uint64_t layers, moe_layers;
-	bool first, last;
-	uint64_t params;	/* replicated over the data group */
-	uint64_t expert_params; /* replicated over data / expert */
-	double forward_ns;	/* of one micro-batch */
+/* Messages from one neighbour, received in the order in which it sends them. */
+struct inbox {
+	uint32_t source; /* pipeline stage */
+	uint32_t next;	 /* of its slots */
+	struct slot *slots;
 };
 
 struct decomposition {
 	struct builder b;
 	const struct job *job;
 	struct grid grid;
-	struct stage *stages;
-	uint64_t activation; /* S = 2bsh, bytes */
-	uint32_t chunks;     /* exchanges a pass */
-	/* groups of the current rank */
-	uint32_t *tp, *dp, *ep, *edp; /* instance indexes; edp: data group of experts */
+	struct schedule order;
+	struct stage *stages; /* of the virtual pipeline */
+	uint32_t chunks;      /* exchanges of a pass over one virtual stage */
+	/* the current rank */
 	uint32_t t, d, p;
+	uint32_t *tp, *dp, *ep, *edp, *cp; /* its groups, instance indexes; edp: of its experts */
+	struct slot *slots;
+	struct inbox inbox[2]; /* of the stage before and behind; one when they are the same */
+	uint32_t *received;    /* by boundary_index(): step + 1 */
+	struct after gradients;
+	/* the current pass */
+	const struct stage *s;
+	uint8_t phase;
+	uint32_t mb;
 };
 
-static uint64_t padded_vocabulary(const struct job *j)
-{
-	uint64_t unit = 128 * j->par.tensor; /* Megatron-LM, --make-vocab-size-divisible-by */
-
-	return (j->model.vocabulary + unit - 1) / unit * unit;
-}
-
-static bool is_moe_layer(const struct job_model *m, uint64_t layer)
-{
-	return m->experts && (layer + 1) % m->moe_every == 0;
-}
-
-/*
- * Parameters of one rank of a stage, as Megatron-LM splits them: attention and
- * MLP weights, the biases of column-parallel layers and the embedding by
- * tensor rank; layer norms and the biases of row-parallel layers whole. The
- * output embedding is tied to the input's and counted on the first stage.
- */
-static void stage_params(const struct job *j, struct stage *s, uint64_t first_layer)
-{
-	const struct job_model *m = &j->model;
-	uint64_t h = m->hidden, f = m->ffn, t = j->par.tensor, layer;
-	uint64_t mlp = 2 * h * f / t + f / t;
-
-	for (layer = first_layer; layer < first_layer + s->layers; layer++) {
-		/* QKV and projection; their biases; two layer norms, two row biases */
-		s->params += 4 * h * h / t + 3 * h / t + 4 * h + 2 * h;
-		if (is_moe_layer(m, layer)) {
-			s->moe_layers++;
-			s->expert_params += m->experts / j->par.expert * mlp;
-			s->params += h * m->experts; /* the router */
-		} else {
-			s->params += mlp;
-		}
-	}
-	if (s->first)
-		s->params += padded_vocabulary(j) * h / t + m->sequence * h;
-	if (s->last)
-		s->params += 2 * h;
-}
-
-/* [M21] equation 3 without recomputation: forward is a third of its 72Bslh^2. */
-static double stage_forward_ns(const struct job *j, const struct stage *s)
-{
-	const struct job_model *m = &j->model;
-	double h = m->hidden, seq = m->sequence, tokens = (double)j->par.micro_batch * seq;
-	double dense = s->layers - s->moe_layers, flops;
-
-	flops = s->layers * (8 * h * h + 4 * seq * h);
-	flops += 4 * h * m->ffn * (dense + s->moe_layers * (double)m->topk);
-	if (s->last)
-		flops += 2 * h * m->vocabulary;
-	return flops * tokens / j->par.tensor / j->gpu_flops * 1e9;
-}
-
-static void describe_stages(struct decomposition *x)
-{
-	const struct job *j = x->job;
-	uint32_t p, n = x->grid.pipeline;
-
-	for (p = 0; p < n; p++) {
-		struct stage *s = &x->stages[p];
-
-		s->layers = j->model.layers / n;
-		s->first = p == 0;
-		s->last = p == n - 1;
-		stage_params(j, s, p * s->layers);
-		s->forward_ns = stage_forward_ns(j, s);
-	}
-}
+/* Gradients that are final and wait until they fill a bucket. */
+struct pending {
+	uint64_t params, experts;
+};
 
 /* How many of @n things fall into chunk @k, so that all chunks hold all. */
 static uint64_t chunk_of(uint64_t n, uint32_t k, uint32_t chunks)
@@ -124,162 +52,269 @@ static uint64_t chunk_of(uint64_t n, uint32_t k, uint32_t chunks)
 	return n * (k + 1) / chunks - n * k / chunks;
 }
 
-/* How often a backward pass carries out a layer's exchanges of the forward pass. */
-static uint64_t forward_again(const struct decomposition *x, uint8_t phase)
+static uint64_t again(const struct decomposition *x)
 {
-	return phase == PHASE_BACKWARD && x->job->par.recompute;
+	return x->phase == PHASE_BACKWARD ? volume_again(x->job) : 0;
 }
 
-static struct after tensor_ring(struct decomposition *x, struct after after, uint64_t reduces,
-				uint64_t factor, uint8_t phase, uint32_t mb)
+static struct after tensor_ring(struct decomposition *x, struct after after, uint64_t activations,
+				uint64_t factor)
 {
 	return builder_ring(&x->b, x->tp, x->grid.tensor, x->t, DMSC_CLASS_TENSOR,
-			    reduces * x->activation, factor * (x->grid.tensor - 1), &after, phase,
-			    mb);
+			    activations * volume_activation(x->job), factor * (x->grid.tensor - 1),
+			    &after, x->phase, x->mb);
 }
 
 /* @reduces: all-reduces of the layers in one direction; @embedding: those of the embedding */
 static struct after tensor_exchange(struct decomposition *x, struct after after, uint64_t reduces,
-				    uint64_t embedding, uint8_t phase, uint32_t mb)
+				    uint64_t embedding)
 {
-	uint64_t again = forward_again(x, phase) * reduces;
+	uint64_t more = again(x) * reduces;
 
 	if (!x->job->par.sequence_parallel)
-		return tensor_ring(x, after, reduces + again + embedding, 2, phase, mb);
-	/* [K22]: backward gathers the input once more for the weight gradient */
-	after = tensor_ring(x, after, (phase == PHASE_BACKWARD ? 2 : 1) * reduces + again, 1, phase,
-			    mb);
-	after = tensor_ring(x, after, reduces + again, 1, phase, mb);
-	return tensor_ring(x, after, embedding, 2, phase, mb);
+		return tensor_ring(x, after, reduces + more + embedding, 2);
+	/* Backward gathers the input once more for the weight gradient (volume.h, K22). */
+	after = tensor_ring(x, after, (x->phase == PHASE_BACKWARD ? 2 : 1) * reduces + more, 1);
+	after = tensor_ring(x, after, reduces + more, 1);
+	return tensor_ring(x, after, embedding, 2);
 }
 
-/* Two all-to-alls a layer and direction; S = 2bshk/t bytes a rank. */
-static struct after expert_exchange(struct decomposition *x, struct after after, uint64_t layers,
-				    uint8_t phase, uint32_t mb)
+/* Two all-to-alls a layer and direction. */
+static struct after expert_exchange(struct decomposition *x, struct after after, uint64_t layers)
 {
-	uint64_t bytes = x->activation * x->job->model.topk / x->grid.tensor;
 	uint32_t ep = x->job->par.expert;
 
 	return builder_all_to_all(&x->b, x->ep, ep, x->d % ep, DMSC_CLASS_EXPERT,
-				  2 * (layers + forward_again(x, phase) * layers) * bytes, &after,
-				  phase, mb);
+				  2 * (layers + again(x) * layers) * volume_all_to_all(x->job),
+				  &after, x->phase, x->mb);
 }
 
 /*
- * A collective over the replicas, of @bytes bytes for each parameter of a
- * chunk: the experts' parameters have fewer replicas than the others.
+ * Keys and values of @layers layers, and backward their gradients. In the
+ * pipeline's class: between servers, delay-sensitive, partly concealed behind
+ * the computation of attention.
  */
-static struct after data_exchange(struct decomposition *x, struct after after, uint32_t chunk,
-				  uint32_t bytes, uint64_t factor, uint8_t phase, uint32_t mb)
+static struct after context_exchange(struct decomposition *x, struct after after, uint64_t layers)
 {
-	const struct stage *s = &x->stages[x->p];
+	uint32_t n = x->job->par.context, me = x->d % n;
+	uint64_t bytes = layers * volume_keys_values(x->job);
+
+	after = builder_ring(&x->b, x->cp, n, me, DMSC_CLASS_PIPELINE, (1 + again(x)) * bytes,
+			     n - 1, &after, x->phase, x->mb);
+	if (x->phase == PHASE_BACKWARD)
+		after = builder_ring(&x->b, x->cp, n, me, DMSC_CLASS_PIPELINE, bytes, n - 1, &after,
+				     x->phase, x->mb);
+	return after;
+}
+
+/*
+ * A collective over the replicas: the experts' parameters have fewer replicas
+ * than the others.
+ */
+static struct after data_exchange(struct decomposition *x, struct after after, uint64_t params,
+				  uint64_t experts, uint32_t bytes, uint64_t factor, uint8_t phase)
+{
 	uint32_t n = x->grid.data, ep = x->job->par.expert, en = n / ep;
 
-	after = builder_ring(&x->b, x->dp, n, x->d, DMSC_CLASS_DATA,
-			     chunk_of(s->params, chunk, x->chunks) * bytes, factor * (n - 1),
-			     &after, phase, mb);
-	return builder_ring(&x->b, x->edp, en, x->d / ep, DMSC_CLASS_DATA,
-			    chunk_of(s->expert_params, chunk, x->chunks) * bytes, factor * (en - 1),
-			    &after, phase, mb);
+	after = builder_ring(&x->b, x->dp, n, x->d, DMSC_CLASS_DATA, params * bytes,
+			     factor * (n - 1), &after, phase, x->mb);
+	return builder_ring(&x->b, x->edp, en, x->d / ep, DMSC_CLASS_DATA, experts * bytes,
+			    factor * (en - 1), &after, phase, x->mb);
+}
+
+/* Parameters of chunk @k of stage @s, to everybody. */
+static struct after gather(struct decomposition *x, struct after after, const struct stage *s,
+			   uint32_t k, uint8_t phase)
+{
+	return data_exchange(x, after, chunk_of(s->params, k, x->chunks),
+			     chunk_of(s->expert_params, k, x->chunks), x->job->model.param_bytes, 1,
+			     phase);
 }
 
 /* ZeRO-3 gathers a chunk's parameters before it is computed. */
-static struct after gather_params(struct decomposition *x, struct after after, uint32_t chunk,
-				  uint8_t phase, uint32_t mb)
+static struct after gather_before(struct decomposition *x, struct after after, uint32_t k)
 {
-	if (x->job->par.zero < 3)
-		return after;
-	return data_exchange(x, after, chunk, x->job->model.param_bytes, 1, phase, mb);
+	return x->job->par.zero < 3 ? after : gather(x, after, x->s, k, x->phase);
 }
 
-static struct after forward(struct decomposition *x, struct after after, uint32_t mb)
-{
-	const struct stage *s = &x->stages[x->p];
-	uint64_t boundary = x->activation / x->grid.tensor;
-	uint32_t k;
-
-	if (!s->first)
-		after = after_one(builder_recv(&x->b, grid_rank(&x->grid, x->t, x->d, x->p - 1),
-					       DMSC_CLASS_PIPELINE, boundary, &after, PHASE_FORWARD,
-					       mb));
-	for (k = 0; k < x->chunks; k++) {
-		after = gather_params(x, after, k, PHASE_FORWARD, mb);
-		after = after_one(builder_compute(&x->b, chunk_of(s->forward_ns, k, x->chunks),
-						  &after, PHASE_FORWARD, mb));
-		after = expert_exchange(x, after, chunk_of(s->moe_layers, k, x->chunks),
-					PHASE_FORWARD, mb);
-		after = tensor_exchange(x, after, 2 * chunk_of(s->layers, k, x->chunks),
-					s->first && k == 0, PHASE_FORWARD, mb);
-	}
-	/* The send goes on beside what follows. */
-	if (!s->last)
-		builder_send(&x->b, grid_rank(&x->grid, x->t, x->d, x->p + 1), DMSC_CLASS_PIPELINE,
-			     boundary, &after, PHASE_FORWARD, mb);
-	return after;
-}
-
-/* Gradients of a chunk, as soon as they are final; exchanges of one rank queue up. */
-static void exchange_gradients(struct decomposition *x, struct after ready, uint32_t chunk,
-			       struct after *stream)
+/* Behind the gradients that the rank is exchanging: exchanges of one rank queue up. */
+static void exchange(struct decomposition *x, struct after ready, uint64_t params, uint64_t experts)
 {
 	const struct job *j = x->job;
-	struct after after = ready;
 	uint32_t i;
 
-	for (i = 0; i < stream->n && after.n < 4; i++)
-		after.ops[after.n++] = stream->ops[i];
-	*stream = data_exchange(x, after, chunk, j->model.grad_bytes, j->par.zero ? 1 : 2,
-				PHASE_GRADIENT, j->par.micro_batches - 1);
+	for (i = 0; i < x->gradients.n && ready.n < 4; i++)
+		ready.ops[ready.n++] = x->gradients.ops[i];
+	x->gradients = data_exchange(x, ready, params, experts, j->model.grad_bytes,
+				     j->par.zero ? 1 : 2, PHASE_GRADIENT);
 }
 
-static struct after backward(struct decomposition *x, struct after after, uint32_t mb,
-			     struct after *gradients)
+/* Gradients of chunk @k are final; those that fill a bucket go, and all after the last chunk. */
+static void add_gradients(struct decomposition *x, struct after ready, uint32_t k,
+			  struct pending *wait)
 {
-	const struct stage *s = &x->stages[x->p];
-	uint64_t boundary = x->activation / x->grid.tensor;
-	uint64_t ns = (2 + forward_again(x, PHASE_BACKWARD)) * s->forward_ns;
-	bool final = mb == x->job->par.micro_batches - 1;
+	uint64_t bucket = x->job->par.bucket / x->job->model.grad_bytes;
+	bool rest = k == x->chunks - 1 || !bucket;
+
+	wait->params += chunk_of(x->s->params, k, x->chunks);
+	wait->experts += chunk_of(x->s->expert_params, k, x->chunks);
+	for (; bucket && wait->params > bucket && !x->b.failed; wait->params -= bucket)
+		exchange(x, ready, bucket, 0);
+	for (; bucket && wait->experts > bucket && !x->b.failed; wait->experts -= bucket)
+		exchange(x, ready, 0, bucket);
+	if (!rest)
+		return;
+	exchange(x, ready, wait->params, wait->experts);
+	*wait = (struct pending){ 0, 0 };
+}
+
+/* Of what the current stage takes in the current pass, if @b were that. */
+static uint32_t boundary_index(const struct decomposition *x, const struct boundary *b)
+{
+	uint32_t chunk = b->stage / x->grid.pipeline;
+
+	return (b->backward * x->order.interleave + chunk) * x->order.micro_batches + b->micro_batch;
+}
+
+/*
+ * What the neighbour sends for this pass, and before it all that it sends
+ * earlier: messages of a flow are received in the order of their sending.
+ */
+static struct after receive(struct decomposition *x, struct after after, const struct boundary *b)
+{
+	uint32_t n = x->grid.pipeline, me = x->p, *got = &x->received[boundary_index(x, b)];
+	uint32_t source = b->backward ? (me + 1) % n : (me + n - 1) % n;
+	struct inbox *in = &x->inbox[x->inbox[0].source != source];
+	bool early = *got;
+	struct boundary sent;
+
+	while (!*got && in->next < schedule_length(&x->order)) {
+		if (!schedule_output(&x->order, source, &in->slots[in->next++], &sent) ||
+		    sent.stage % n != me)
+			continue;
+		x->received[boundary_index(x, &sent)] =
+			1 + builder_recv(&x->b, grid_rank(&x->grid, x->t, x->d, source),
+					 DMSC_CLASS_PIPELINE, volume_boundary(x->job), &after,
+					 sent.backward ? PHASE_BACKWARD : PHASE_FORWARD,
+					 sent.micro_batch);
+	}
+	if (!early)
+		after.n = 0;
+	after.ops[after.n++] = *got - 1;
+	/* Scatter/gather brought each rank its part (volume.h, M21). */
+	if (x->job->par.scatter_gather && !x->job->par.sequence_parallel)
+		after = tensor_ring(x, after, 1, 1);
+	return after;
+}
+
+/* Goes on beside what follows. */
+static void hand_on(struct decomposition *x, struct after after, const struct slot *slot)
+{
+	struct boundary b;
+
+	if (!schedule_output(&x->order, x->p, slot, &b))
+		return;
+	builder_send(&x->b, grid_rank(&x->grid, x->t, x->d, b.stage % x->grid.pipeline),
+		     DMSC_CLASS_PIPELINE, volume_boundary(x->job), &after, x->phase, x->mb);
+}
+
+static struct after compute(struct decomposition *x, struct after after, uint64_t ns, uint32_t k)
+{
+	return after_one(builder_compute(&x->b, chunk_of(ns, k, x->chunks), &after, x->phase, x->mb));
+}
+
+static struct after forward(struct decomposition *x, struct after after)
+{
+	const struct stage *s = x->s;
 	uint32_t k;
 
-	if (!s->last)
-		after = after_one(builder_recv(&x->b, grid_rank(&x->grid, x->t, x->d, x->p + 1),
-					       DMSC_CLASS_PIPELINE, boundary, &after,
-					       PHASE_BACKWARD, mb));
 	for (k = 0; k < x->chunks; k++) {
 		uint64_t layers = chunk_of(s->layers, k, x->chunks);
-		uint64_t moe = chunk_of(s->moe_layers, k, x->chunks);
 
-		after = gather_params(x, after, x->chunks - 1 - k, PHASE_BACKWARD, mb);
-		after = after_one(builder_compute(&x->b, chunk_of(ns, k, x->chunks), &after,
-						  PHASE_BACKWARD, mb));
-		after = expert_exchange(x, after, moe, PHASE_BACKWARD, mb);
-		after = tensor_exchange(x, after, 2 * layers, s->last && k == 0, PHASE_BACKWARD, mb);
-		if (final)
-			exchange_gradients(x, after, k, gradients);
+		after = gather_before(x, after, k);
+		after = compute(x, after, s->forward_ns, k);
+		after = context_exchange(x, after, layers);
+		after = expert_exchange(x, after, chunk_of(s->moe_layers, k, x->chunks));
+		after = tensor_exchange(x, after, 2 * layers, s->first && k == 0);
 	}
-	if (!s->first)
-		builder_send(&x->b, grid_rank(&x->grid, x->t, x->d, x->p - 1), DMSC_CLASS_PIPELINE,
-			     boundary, &after, PHASE_BACKWARD, mb);
 	return after;
+}
+
+static struct after backward(struct decomposition *x, struct after after)
+{
+	const struct job_parallel *par = &x->job->par;
+	bool final = par->zero >= 2 || x->mb == par->micro_batches - 1;
+	struct pending wait = { 0, 0 };
+	const struct stage *s = x->s;
+	uint32_t k;
+
+	for (k = 0; k < x->chunks; k++) {
+		uint64_t layers = chunk_of(s->layers, k, x->chunks);
+
+		after = gather_before(x, after, x->chunks - 1 - k);
+		after = compute(x, after, s->backward_ns, k);
+		after = context_exchange(x, after, layers);
+		after = expert_exchange(x, after, chunk_of(s->moe_layers, k, x->chunks));
+		after = tensor_exchange(x, after, 2 * layers, s->last && k == 0);
+		if (final && par->overlap)
+			add_gradients(x, after, k, &wait);
+	}
+	for (k = 0; final && !par->overlap && k < x->chunks; k++)
+		add_gradients(x, after, k, &wait);
+	return after;
+}
+
+static struct after run_slot(struct decomposition *x, struct after after, const struct slot *slot)
+{
+	uint32_t u = schedule_stage(&x->order, x->p, slot);
+	struct boundary in = { slot->backward, u, slot->micro_batch };
+
+	x->s = &x->stages[u];
+	x->phase = slot->backward ? PHASE_BACKWARD : PHASE_FORWARD;
+	x->mb = slot->micro_batch;
+	if (!(slot->backward ? x->s->last : x->s->first))
+		after = receive(x, after, &in);
+	after = slot->backward ? backward(x, after) : forward(x, after);
+	hand_on(x, after, slot);
+	/* Gradients that do not go on beside the computation hold it up. */
+	if (slot->backward && !x->job->par.overlap && x->gradients.n)
+		after = x->gradients;
+	return after;
+}
+
+/* The first and the last stage hold copies of one embedding. */
+static struct after embedding_exchange(struct decomposition *x, struct after after)
+{
+	uint32_t last = x->grid.pipeline - 1;
+	const uint32_t members[] = { grid_rank(&x->grid, x->t, x->d, 0),
+				     grid_rank(&x->grid, x->t, x->d, last) };
+
+	if (!volume_shared_embedding(x->job) || (x->p && x->p != last))
+		return after;
+	return builder_ring(&x->b, members, 2, x->p != 0, DMSC_CLASS_DATA,
+			    volume_embedding(x->job) * x->job->model.grad_bytes, 2, &after,
+			    PHASE_GRADIENT, x->mb);
 }
 
 /* The optimiser has stepped; ZeRO-1 and -2 hand out what each rank updated. */
 static void gather_updated(struct decomposition *x, struct after after)
 {
-	const struct job *j = x->job;
-	uint32_t k;
+	uint32_t c, k;
 
-	if (j->par.zero != 1 && j->par.zero != 2)
+	if (x->job->par.zero != 1 && x->job->par.zero != 2)
 		return;
-	for (k = 0; k < x->chunks; k++)
-		after = data_exchange(x, after, k, j->model.param_bytes, 1, PHASE_PARAMETER,
-				      j->par.micro_batches - 1);
+	for (c = 0; c < x->order.interleave; c++) {
+		const struct stage *s = &x->stages[c * x->grid.pipeline + x->p];
+
+		for (k = 0; k < x->chunks; k++)
+			after = gather(x, after, s, k, PHASE_PARAMETER);
+	}
 }
 
 static void set_groups(struct decomposition *x)
 {
 	const struct grid *g = &x->grid;
-	uint32_t ep = x->job->par.expert, i;
+	uint32_t ep = x->job->par.expert, cp = x->job->par.context, i;
 
 	for (i = 0; i < g->tensor; i++)
 		x->tp[i] = grid_rank(g, i, x->d, x->p);
@@ -289,98 +324,68 @@ static void set_groups(struct decomposition *x)
 		x->ep[i] = grid_rank(g, x->t, x->d / ep * ep + i, x->p);
 	for (i = 0; i < g->data / ep; i++)
 		x->edp[i] = grid_rank(g, x->t, i * ep + x->d % ep, x->p);
+	for (i = 0; i < cp; i++)
+		x->cp[i] = grid_rank(g, x->t, x->d / cp * cp + i, x->p);
 }
 
-/* One iteration of one rank: [M21] figure 4, one-forward-one-backward. */
+/* What the ranks of pipeline stage x->p have in common. */
+static void begin_stage(struct decomposition *x)
+{
+	uint32_t n = x->grid.pipeline;
+
+	schedule_fill(&x->order, x->p, x->slots);
+	x->inbox[0].source = (x->p + n - 1) % n;
+	x->inbox[1].source = (x->p + 1) % n;
+	schedule_fill(&x->order, x->inbox[0].source, x->inbox[0].slots);
+	schedule_fill(&x->order, x->inbox[1].source, x->inbox[1].slots);
+}
+
+/* One iteration of one rank. */
 static void schedule_rank(struct decomposition *x)
 {
-	uint32_t m = x->job->par.micro_batches, warm = x->grid.pipeline - x->p - 1, i;
-	struct after after = { .n = 0 }, gradients = { .n = 0 };
+	uint32_t n = schedule_length(&x->order), i;
+	struct after after = { .n = 0 };
 
 	set_groups(x);
 	builder_begin(&x->b, grid_rank(&x->grid, x->t, x->d, x->p));
-	if (warm > m)
-		warm = m;
-	for (i = 0; i < warm; i++)
-		after = forward(x, after, i);
-	for (i = 0; i < m - warm; i++) {
-		after = forward(x, after, warm + i);
-		after = backward(x, after, i, &gradients);
-	}
-	for (i = m - warm; i < m; i++)
-		after = backward(x, after, i, &gradients);
-	gather_updated(x, gradients.n ? gradients : after);
+	x->gradients.n = 0;
+	x->inbox[0].next = 0;
+	x->inbox[1].next = 0;
+	memset(x->received, 0, n * sizeof(*x->received));
+	for (i = 0; i < n && !x->b.failed; i++)
+		after = run_slot(x, after, &x->slots[i]);
+	x->mb = x->job->par.micro_batches - 1;
+	after = embedding_exchange(x, x->gradients.n ? x->gradients : after);
+	gather_updated(x, after);
 }
 
-/* Payload of one rank, summed over the stages of its pipeline. */
-static void count_totals(const struct decomposition *x, struct plan_totals *n)
+/* The fewest steps that a rank may have, so that a hopeless plan is not begun. */
+static double least_steps(const struct decomposition *x)
 {
-	const struct job *j = x->job;
-	uint64_t m = j->par.micro_batches, s = x->activation, reduces = 2 * j->model.layers;
-	uint64_t again = forward_again(x, PHASE_BACKWARD), params = 0, moe = 0;
-	uint32_t p;
+	double passes = (double)schedule_length(&x->order) * x->chunks;
 
-	for (p = 0; p < x->grid.pipeline; p++) {
-		if (x->grid.data > 1)
-			params += x->stages[p].params;
-		/* Experts without replicas have nobody to exchange gradients with. */
-		if (x->grid.data / j->par.expert > 1)
-			params += x->stages[p].expert_params;
-		moe += x->stages[p].moe_layers;
-	}
-	if (x->grid.tensor > 1 && j->par.sequence_parallel) {
-		n->tp_all_gather = (3 + again) * reduces * s * m;
-		n->tp_reduce_scatter = (2 + again) * reduces * s * m;
-		n->tp_all_reduce_forward = s * m;
-		n->tp_all_reduce_backward = s * m;
-	} else if (x->grid.tensor > 1) {
-		n->tp_all_reduce_forward = (reduces + 1) * s * m;
-		n->tp_all_reduce_backward = (reduces + again * reduces + 1) * s * m;
-	}
-	if (j->par.zero) {
-		n->dp_reduce_scatter = params * j->model.grad_bytes;
-		n->dp_all_gather = params * j->model.param_bytes * (j->par.zero == 3 ? 2 * m : 1);
-	} else {
-		n->dp_all_reduce = params * j->model.grad_bytes;
-	}
-	if (x->grid.pipeline > 1) {
-		n->pp_send_forward = s / x->grid.tensor * m;
-		n->pp_send_backward = s / x->grid.tensor * m;
-	}
-	if (j->par.expert > 1)
-		n->ep_all_to_all = (4 + 2 * again) * moe * m * (s * j->model.topk / x->grid.tensor);
+	return passes * (1 + (x->grid.tensor > 1 ? 2 : 0));
 }
 
-/*
- * Everything here counts in 64 bits; a job whose sums would not fit is refused
- * in floating point before anything is counted.
- */
-static int check_size(const struct job *j, uint64_t activation, struct dmsc_error *err)
+static void schedule_ranks(struct decomposition *x)
 {
-	const struct job_model *m = &j->model;
-	double h = m->hidden, mlp = 2 * h * m->ffn + m->ffn, most = 1e18;
-	double layer = 4 * h * h + 9 * h + (m->experts ? m->experts * (mlp + h) : mlp);
-	double params = m->layers * layer + 2 * h +
-			((double)m->vocabulary + 128.0 * j->par.tensor + m->sequence) * h;
-	double bytes = 12 * (m->layers + 1.0) * activation * j->par.micro_batches * (m->topk + 1.0);
-	double flops =
-		(m->layers * (8 * h * h + 4 * h * m->sequence + 4 * h * m->ffn * (m->topk + 1.0)) +
-		 2 * h * m->vocabulary) *
-		j->par.micro_batch * m->sequence * j->par.micro_batches;
+	uint32_t ranks = x->grid.tensor * x->grid.data, before;
 
-	if (params * 2 * (m->param_bytes + m->grad_bytes) * j->par.micro_batches > most)
-		return dmsc_fail(err, -EINVAL,
-				 "%s:%u: model: %.3g parameters, expected at most what moves 10^18 bytes an iteration",
-				 j->file, j->line.model, params);
-	if (bytes > most)
-		return dmsc_fail(err, -EINVAL,
-				 "%s:%u: parallel.micro_batches: %.3g bytes of activations an iteration, expected at most 10^18",
-				 j->file, j->line.parallel, bytes);
-	if (flops / j->gpu_flops * 1e9 > most)
-		return dmsc_fail(err, -EINVAL,
-				 "%s:%u: gpu_flops: %.3g, expected more (an iteration of %.3g operations would take a GPU over 30 years)",
-				 j->file, j->line.gpu_flops, j->gpu_flops, flops);
-	return 0;
+	builder_expect(&x->b, least_steps(x) * ranks * x->grid.pipeline);
+	for (x->p = 0; x->p < x->grid.pipeline && !x->b.failed; x->p++) {
+		begin_stage(x);
+		before = x->b.plan->nr_ops;
+		for (x->d = 0; x->d < x->grid.data; x->d++) {
+			for (x->t = 0; x->t < x->grid.tensor && !x->b.failed; x->t++) {
+				schedule_rank(x);
+				/* The other ranks of the stage have about as many. */
+				if (!x->d && !x->t)
+					builder_expect(&x->b, before + 0.9 * ranks *
+									       (x->b.plan->nr_ops -
+										before));
+			}
+		}
+	}
 }
 
 static int decompose(struct decomposition *x, const char *source, struct dmsc_error *err)
@@ -394,17 +399,35 @@ static int decompose(struct decomposition *x, const char *source, struct dmsc_er
 	if (!ret && !x->b.failed)
 		ret = plan_sids(x->b.plan, x->job, err);
 	if (!ret && !x->b.failed) {
-		for (x->p = 0; x->p < x->grid.pipeline; x->p++)
-			for (x->d = 0; x->d < x->grid.data; x->d++)
-				for (x->t = 0; x->t < x->grid.tensor && !x->b.failed; x->t++)
-					schedule_rank(x);
+		schedule_ranks(x);
 		bulk_flows(&x->b, x->job, bulk);
 		builder_note(&x->b,
-			     "collectives of several layers are fused: %u exchanges a pass and micro-batch; bytes are those of all layers",
-			     x->chunks);
+			     "collectives of several layers are fused: %u exchanges a pass and micro-batch%s; bytes are those of all layers",
+			     x->chunks,
+			     x->b.plan->granularity.given ? " (given)" : " (chosen by cost)");
 	}
 	bulk_free(bulk);
 	return ret;
+}
+
+static bool allocate(struct decomposition *x)
+{
+	const struct job_parallel *par = &x->job->par;
+	uint32_t length = schedule_length(&x->order);
+
+	x->stages = calloc(par->pipeline * par->interleave, sizeof(*x->stages));
+	x->tp = calloc(par->tensor + 4 * (size_t)x->grid.data, sizeof(*x->tp));
+	x->slots = calloc(3 * (size_t)length, sizeof(*x->slots));
+	x->received = calloc(length, sizeof(*x->received));
+	if (!x->stages || !x->tp || !x->slots || !x->received)
+		return false;
+	x->dp = x->tp + par->tensor;
+	x->ep = x->dp + x->grid.data;
+	x->edp = x->ep + x->grid.data;
+	x->cp = x->edp + x->grid.data;
+	x->inbox[0].slots = x->slots + length;
+	x->inbox[1].slots = x->slots + 2 * (size_t)length;
+	return true;
 }
 
 int plan_job(const struct job *job, const struct topology *topo, struct plan *out,
@@ -414,32 +437,26 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
 	struct plan plan = { .source = "job" };
 	struct decomposition x = {
 		.job = job,
-		.grid = { par->tensor, par->data, par->pipeline },
-		.activation = ACTIVATION_BYTES * par->micro_batch * job->model.sequence *
-			      job->model.hidden,
+		.grid = { par->tensor, par->data * par->context, par->pipeline },
+		.order = { par->pipeline, par->interleave, par->micro_batches },
 	};
 	char source[300];
 	int ret, fin;
 
 	snprintf(source, sizeof(source), "%s:%u", job->file, job->line.parallel);
-	ret = check_size(job, x.activation, err);
+	ret = volume_check(job, err);
 	if (ret)
 		return ret;
 	strcpy(plan.job, job->name);
 	builder_init(&x.b, &plan);
-	x.stages = calloc(par->pipeline, sizeof(*x.stages));
-	x.tp = calloc(par->tensor + 3 * par->data, sizeof(*x.tp));
 	ret = place_hosts(&plan, topo, err);
-	if (!x.stages || !x.tp)
+	if (!ret && !allocate(&x))
 		x.b.failed = true;
 	if (!ret && !x.b.failed) {
-		x.dp = x.tp + par->tensor;
-		x.ep = x.dp + par->data;
-		x.edp = x.ep + par->data;
-		describe_stages(&x);
-		x.chunks = x.stages[0].layers < EXCHANGES_PER_PASS ? x.stages[0].layers :
-								     EXCHANGES_PER_PASS;
-		count_totals(&x, &plan.totals);
+		volume_stages(job, x.stages);
+		volume_totals(job, x.stages, &plan.totals);
+		granularity_choose(job, x.stages, topo, &plan.granularity);
+		x.chunks = plan.granularity.exchanges;
 		ret = decompose(&x, source, err);
 	}
 	fin = builder_finish(&x.b, job, source, ret ? NULL : err);
@@ -449,6 +466,8 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
 		ret = plan_derive(&plan, source, err);
 	free(x.stages);
 	free(x.tp);
+	free(x.slots);
+	free(x.received);
 	if (ret)
 		plan_free(&plan);
 	else

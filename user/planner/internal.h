@@ -6,13 +6,6 @@
 #include "planner/builder.h"
 #include "planner/planner.h"
 
-/*
- * Tensor-, expert- and data-parallel collectives of several layers are made
- * one exchange, so that a step takes a bounded number of messages; the bytes
- * are those of all of them.
- */
-#define EXCHANGES_PER_PASS 4
-
 /* The grid of ranks, tensor fastest, then data, then pipeline (Megatron-LM's order). */
 struct grid {
 	uint32_t tensor, data, pipeline;

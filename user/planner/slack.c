@@ -11,9 +11,7 @@
 #include "lib/plan_steps.h"
 #include "planner/internal.h"
 
-/* Within a host: NVLink-like, this many times the fastest link of the fabric. */
-#define LOCAL_SPEEDUP 8
-#define MAX_TIME      4e18 /* ns; the sum of all steps, so that none overflows */
+#define MAX_TIME 4e18 /* ns; the sum of all steps, so that none overflows */
 
 struct timing {
 	struct plan *p;
@@ -29,16 +27,7 @@ static bool is_bulk(const struct plan *p, const struct plan_op *op)
 
 static double duration(const struct timing *t, uint32_t i)
 {
-	const struct plan_op *op = &t->p->ops[i];
-	uint64_t rate = t->local_rate;
-
-	if (op->kind == OP_COMPUTE)
-		return op->amount;
-	if (op->kind == OP_RECV)
-		return 0;
-	if (t->p->flows[op->flow].path != MODEL_NONE)
-		rate = t->p->topo.links[t->p->paths[t->p->flows[op->flow].path].link].rate;
-	return (double)op->amount * 8e9 / rate;
+	return plan_step_ns(t->p, t->local_rate, &t->p->ops[i]);
 }
 
 static void later(int64_t *time, int64_t than)
@@ -90,10 +79,49 @@ static void run_backward(struct timing *t)
 	/* Bulk belongs to no iteration: nothing waits for it. */
 	for (f = 0; f < p->nr_flows; f++)
 		p->flows[f].slack = end;
+	/*
+	 * A message may end as late as those who wait for it can bear: its receiver,
+	 * and what its sender does next.
+	 */
 	for (i = 0; i < p->nr_ops; i++) {
-		if (p->ops[i].kind == OP_RECV && !is_bulk(p, &p->ops[i]))
+		if (p->ops[i].kind == OP_SEND && !is_bulk(p, &p->ops[i]))
 			sooner(&p->flows[p->ops[i].flow].slack, t->late[i] - t->early[i]);
 	}
+}
+
+/* The step that @i waited for longest; MODEL_NONE when it waited for nothing. */
+static uint32_t waited_for(const struct timing *t, uint32_t i)
+{
+	const struct plan *p = t->p;
+	const struct plan_op *op = &p->ops[i];
+	uint32_t found = op->kind == OP_RECV ? t->peer[i] : MODEL_NONE, k;
+
+	for (k = op->first_dep; k < op->first_dep + op->nr_deps; k++) {
+		if (found == MODEL_NONE || t->early[p->deps[k]] > t->early[found])
+			found = p->deps[k];
+	}
+	return found;
+}
+
+/* Back from the step that ends last, along what each one waited for. */
+static bool trace(struct timing *t)
+{
+	struct plan *p = t->p;
+	uint32_t i, last = MODEL_NONE, n = 0;
+
+	for (i = 0; i < p->nr_ops; i++) {
+		if (!is_bulk(p, &p->ops[i]) && t->early[i] == (int64_t)p->critical_path)
+			last = last == MODEL_NONE ? i : last;
+	}
+	for (i = last; i != MODEL_NONE; i = waited_for(t, i))
+		n++;
+	p->critical = calloc(n + 1, sizeof(*p->critical));
+	if (!p->critical)
+		return false;
+	p->nr_critical = n;
+	for (i = last; i != MODEL_NONE; i = waited_for(t, i))
+		p->critical[--n] = i;
+	return true;
 }
 
 static int run(struct timing *t, const char *source, struct dmsc_error *err)
@@ -123,19 +151,17 @@ static int run(struct timing *t, const char *source, struct dmsc_error *err)
 		return dmsc_fail(err, ret, "out of memory for the plan");
 	run_forward(t);
 	run_backward(t);
+	if (!trace(t))
+		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 	return 0;
 }
 
 int plan_slack(struct plan *p, const char *source, struct dmsc_error *err)
 {
-	struct timing t = { .p = p };
-	uint32_t i, n = p->nr_ops + 1;
+	struct timing t = { .p = p, .local_rate = plan_local_rate(p) };
+	uint32_t n = p->nr_ops + 1;
 	int ret;
 
-	for (i = 0; i < p->topo.nr_links; i++) {
-		if (p->topo.links[i].rate * LOCAL_SPEEDUP > t.local_rate)
-			t.local_rate = p->topo.links[i].rate * LOCAL_SPEEDUP;
-	}
 	t.peer = calloc(n, sizeof(*t.peer));
 	t.order = calloc(n, sizeof(*t.order));
 	t.early = calloc(n, sizeof(*t.early));

@@ -20,7 +20,7 @@ kernels=()
 for group in "${groups[@]}"; do
 	case $group in
 	native) ;;
-	vm) kernels+=("${all[0]}") ;;
+	vm) kernels+=("${all[@]}") ;;
 	*) known_kernel "$group"; kernels+=("$group") ;;
 	esac
 done
@@ -61,7 +61,7 @@ run_group() {
 		selftests/vm/test_run.sh "${all[0]}" 2>&1
 		echo "#>> end vm/test_run $?"
 		echo '#>> begin vm/test_dkms'
-		selftests/vm/test_dkms.sh "${all[0]}" 2>&1
+		selftests/vm/test_dkms.sh "${all[@]}" 2>&1
 		echo "#>> end vm/test_dkms $?"
 		;;
 	*) guest_group "$1" ;;

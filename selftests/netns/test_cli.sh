@@ -34,6 +34,8 @@ refused 'a folder as a job' "$work" "$dmscctl" plan -f "$work" -t "$work/topolog
 refused 'order without jobs' '--job: missing' "$dmscctl" order -t "$work/topology.yaml"
 refused 'levels out of range' "'0', expected 1[.][.]" "$dmscctl" order -l 0 -f "$work/job.yaml" -t "$work/topology.yaml"
 refused 'more jobs than GPUs' "job.yaml:[0-9]+: parallel" "$dmscctl" order -f "$work/job.yaml" -f "$work/job.yaml" -f "$work/job.yaml" -f "$work/job.yaml" -t "$work/topology.yaml"
+refused 'an unknown set-up' "'tcp', expected" "$dmscctl" simulate -u dmsc,tcp -f "$work/job.yaml" -t "$work/topology.yaml"
+refused 'no iterations' "'0', expected 1[.][.]" "$dmscctl" simulate -n 0 -f "$work/job.yaml" -t "$work/topology.yaml"
 refused 'a plan and a job' 'both' "$dmscctl" apply "$work/plan.json" -f "$work/job.yaml"
 refused 'path down of nothing' 'path' "$dmscctl" path down
 refused 'class set without =' "'weight', expected NAME=VALUE" "$dmscctl" class set data weight
@@ -42,7 +44,7 @@ refused 'env of an unknown class' 'class' "$dmscctl" env -k noise
 sed 's/tensor: 2/tensor: 3/' "$work/job.yaml" > "$work/bad.yaml"
 refused 'a job that does not fit, with file and line' "^dmscctl: $work/bad.yaml:[0-9]+: " \
 	"$dmscctl" plan -f "$work/bad.yaml" -t "$work/topology.yaml"
-for command in '' plan order apply status service path class queue counters monitor env doctor off; do
+for command in '' plan order simulate apply status service path class queue counters monitor env doctor off; do
 	# shellcheck disable=SC2086 # the first is no word at all
 	"$dmscctl" $command --help > "$work/help" 2>&1
 	equal "--help: dmscctl $command" "$? $(head -c 7 "$work/help")" '0 Usage: '
@@ -50,6 +52,10 @@ done
 "$dmscctl" status --socket "$work/nobody" > "$work/out" 2>&1
 match 'no daemon: status 1, one line' "$? $(wc -l < "$work/out") $(cat "$work/out")" '^1 1 .*is dmscd running'
 equal 'plan writes what it prints' "$("$dmscctl" plan -j -f "$work/job.yaml" -t "$work/topology.yaml" | json "j['job'], len(j['instances'])")" '["small", 6]'
+equal 'a simulation has its set-ups and iterations' "$("$dmscctl" simulate -j -n 2 -f "$work/job.yaml" -t "$work/topology.yaml" --page "$work/page.html" | json "[s['name'] for s in j['setups']], len(j['setups'][0]['jobs'][0]['iterations_ns'])")" '[["dmsc", "ecmp", "crux", "sincronia"], 2]'
+equal 'its page is whole' "$(head -c 15 "$work/page.html") $(tail -n 1 "$work/page.html") $(grep -c '<svg' "$work/page.html")" '<!doctype html> </html> 8'
+"$dmscctl" simulate -f "$work/job.yaml" -t "$work/topology.yaml" --page /proc/nowhere > /dev/null 2>&1
+equal 'a page that cannot be written: status 1' $? 1
 equal 'one job is the first' "$("$dmscctl" order -j -f "$work/job.yaml" -t "$work/topology.yaml" | json "j['jobs'][0]['rank'], j['jobs'][0]['level'], j['utilisation']['order'] > 0")" '[0, 0, true]'
 "$dmscctl" plan -f "$work/job.yaml" -t "$work/topology.yaml" -o /proc/nowhere > /dev/null 2>&1
 equal 'a plan that cannot be written: status 1' $? 1

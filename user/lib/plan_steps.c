@@ -96,12 +96,7 @@ int plan_match(const struct plan *p, uint32_t *peer, uint32_t *flow)
 	return ret;
 }
 
-/* The steps that wait for each step within its instance. */
-struct followers {
-	uint32_t *start, *op;
-};
-
-static bool find_followers(const struct plan *p, struct followers *f)
+bool plan_followers(const struct plan *p, struct plan_followers *f)
 {
 	uint32_t i, k;
 
@@ -122,7 +117,7 @@ static bool find_followers(const struct plan *p, struct followers *f)
 }
 
 /* Kahn (1962): what waits for nothing comes next. */
-static bool drain(const struct plan *p, const uint32_t *peer, const struct followers *f,
+static bool drain(const struct plan *p, const uint32_t *peer, const struct plan_followers *f,
 		  uint32_t *pending, uint32_t *order)
 {
 	uint32_t head = 0, tail = 0, i, k;
@@ -147,10 +142,10 @@ static bool drain(const struct plan *p, const uint32_t *peer, const struct follo
 int plan_order(const struct plan *p, const uint32_t *peer, uint32_t *order)
 {
 	uint32_t *pending = calloc(p->nr_ops + 1, sizeof(*pending));
-	struct followers f = { NULL, NULL };
+	struct plan_followers f = { NULL, NULL };
 	int ret = -ENOMEM;
 
-	if (pending && find_followers(p, &f))
+	if (pending && plan_followers(p, &f))
 		ret = drain(p, peer, &f, pending, order) ? 0 : -EINVAL;
 	free(pending);
 	free(f.start);

@@ -37,4 +37,12 @@ uint64_t plan_local_rate(const struct plan *p);
  */
 double plan_step_ns(const struct plan *p, uint64_t local_rate, const struct plan_op *op);
 
+/* The steps that wait for each step within its instance: op[start[i]] .. op[start[i + 1] - 1]. */
+struct plan_followers {
+	uint32_t *start, *op;
+};
+
+/** plan_followers - false: out of memory; free both either way */
+bool plan_followers(const struct plan *p, struct plan_followers *f);
+
 #endif /* DMSC_LIB_PLAN_STEPS_H */

@@ -9,6 +9,7 @@
 #   bpf/*.bpf.c                                     linked into one object
 #   selftests/{unit,bpf,netns,kmod}/*.c             one test or helper a file
 #   selftests/fuzz/fuzz_*.c                         one fuzzer a file
+#   selftests/bench/planner/*.c                     one program, a group of benchmarks a file
 
 include version.mk
 
@@ -52,7 +53,7 @@ unit_tests := $(call tests,unit)
 other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod)
 fuzzers := $(patsubst %.c,$(B)/%,$(wildcard selftests/fuzz/fuzz_*.c))
 
-.PHONY: all tests fuzzers fuzz bench-bpf kmod kmod-here check lint format run install install-src dkms clean help deps
+.PHONY: all tests fuzzers fuzz bench-bpf bench-planner kmod kmod-here check lint format run install install-src dkms clean help deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -107,6 +108,16 @@ $(unit_tests): $(B)/%: $(B)/obj/%.o $(filter-out %/emulator/main.o,$(call objs,u
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(B)/selftests/bench-planner: $(call objs,selftests/bench/planner/*.c) $(libs)
+	$(say) LD $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Measures; needs a quiet machine to say much. BENCH="..." runs only these groups.
+bench-planner: $(B)/selftests/bench-planner
+	$(Q)mkdir -p $(B)/bench
+	$(Q)$< --output $(B)/bench/planner.json $(BENCH)
 
 $(other_tests): $(B)/%: $(B)/obj/%.o $(libs)
 	$(say) LD $@
@@ -230,6 +241,7 @@ help:
 	@echo 'make fuzz       the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ="NAME..." for some of them'
 	@echo 'make run        the main job: an emulated cluster, before and after'
 	@echo '                KERNEL=$(KERNEL) JOB=FILE TOPOLOGY=FILE WORKLOAD=AICB-FILE ITERATIONS=$(ITERATIONS)'
+	@echo 'make bench-planner  paths, prediction: aims and results, build/bench/planner.json; BENCH="GROUP..."'
 	@echo 'make bench-bpf  what a packet costs in the BPF data plane; root; build/bench/bpf.json'
 	@echo 'make format     clang-format for user/ and selftests/'
 	@echo 'make lint       checkpatch, sparse, clang-format, shellcheck'

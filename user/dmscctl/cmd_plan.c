@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dmscctl/explain.h"
 #include "dmscctl/inputs.h"
 #include "dmscctl/table.h"
 #include "dmscctl/units.h"
@@ -38,6 +39,10 @@ static void print_totals(const struct ctl *c, const struct plan_totals *t)
 		{ "pipeline: send forward", t->pp_send_forward },
 		{ "pipeline: send backward", t->pp_send_backward },
 		{ "expert: all-to-all", t->ep_all_to_all },
+		{ "boundary: tensor all-gather", t->pp_tensor_all_gather },
+		{ "embedding: gradient all-reduce", t->pp_embedding_all_reduce },
+		{ "context: all-gather", t->cp_all_gather },
+		{ "context: reduce-scatter", t->cp_reduce_scatter },
 	};
 	static const char *const heads[] = { "PAYLOAD OF A RANK AND ITERATION", "-BYTES", NULL };
 	struct table table;
@@ -188,10 +193,13 @@ static int run(struct ctl *c, int argc, char **argv)
 {
 	struct inputs in = { 0 };
 	const char *output = NULL;
-	const struct opt opts[] = { INPUTS_OPTIONS(&in),
-				    { "output", 'o', "FILE",
-				      "write the plan here, for dmscctl apply", &output, NULL },
-				    { 0 } };
+	bool explain = false;
+	const struct opt opts[] = {
+		INPUTS_OPTIONS(&in),
+		{ "output", 'o', "FILE", "write the plan here, for dmscctl apply", &output, NULL },
+		{ "explain", 0, NULL, "say why: granularity, critical path, slack", NULL, &explain },
+		{ 0 }
+	};
 	struct dmsc_error err;
 	struct plan plan;
 	char *text;
@@ -212,6 +220,8 @@ static int run(struct ctl *c, int argc, char **argv)
 		free(text);
 	} else if (!ret && !c->json) {
 		summary(c, &plan);
+		if (explain)
+			explain_plan(c, &plan);
 		if (output)
 			printf("\nwritten: %s\n", output);
 	}
@@ -222,7 +232,7 @@ static int run(struct ctl *c, int argc, char **argv)
 
 const struct command cmd_plan = {
 	.name = "plan",
-	.usage = "--job FILE --topology FILE [--workload FILE] [--output FILE]",
+	.usage = "--job FILE --topology FILE [--workload FILE] [--output FILE] [--explain]",
 	.summary = "make a plan from a job and a cluster",
 	.details =
 		"Works without dmscd. With --json the plan itself goes to stdout, unless --output\n"

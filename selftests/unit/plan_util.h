@@ -30,7 +30,7 @@ static inline struct plan make_plan(const char *job, const char *topo, const cha
 
 	if (job_read(job, &j, &err) || topology_read(topo, &t, &err))
 		fail_msg("%s", err.text);
-	if (workload && workload_read_aicb(workload, &w, &err))
+	if (workload && workload_read(workload, &w, &err))
 		fail_msg("%s", err.text);
 	if (workload ? plan_workload(&w, &j, &t, &p, &err) : plan_job(&j, &t, &p, &err))
 		fail_msg("%s", err.text);

@@ -210,7 +210,7 @@ static int parse(enum kind kind, const char *file, struct dmsc_error *err)
 	err->text[0] = '\0';
 	ret = kind == JOB      ? job_read(file, &j, err) :
 	      kind == TOPOLOGY ? topology_read(file, &t, err) :
-				 workload_read_aicb(file, &w, err);
+				 workload_read(file, &w, err);
 	if (!ret)
 		ret = kind == AICB ? plan_workload(&w, &j, &t, &p, err) : plan_job(&j, &t, &p, err);
 	assert_int_equal(ret != 0, err->text[0] != '\0');

@@ -33,6 +33,7 @@ static void print_totals(const struct ctl *c, const struct plan_totals *t)
 		{ "tensor: all-reduce, backward", t->tp_all_reduce_backward },
 		{ "tensor: all-gather", t->tp_all_gather },
 		{ "tensor: reduce-scatter", t->tp_reduce_scatter },
+		{ "tensor: all-to-all", t->tp_all_to_all },
 		{ "data: gradient reduce-scatter", t->dp_reduce_scatter },
 		{ "data: parameter all-gather", t->dp_all_gather },
 		{ "data: gradient all-reduce", t->dp_all_reduce },

@@ -25,7 +25,7 @@ int inputs_plan(const struct inputs *in, struct plan *out, struct dmsc_error *er
 	if (ret)
 		goto free_job;
 	if (in->workload) {
-		ret = workload_read_aicb(in->workload, &load, err);
+		ret = workload_read(in->workload, &load, err);
 		if (ret)
 			goto free_topo;
 		ret = plan_workload(&load, &job, &topo, out, err);

@@ -14,7 +14,7 @@ struct inputs {
 	{ "job", 'f', "FILE", "job file (YAML)", &(in)->job, NULL },                        \
 		{ "topology", 't', "FILE", "topology file (YAML)", &(in)->topology, NULL }, \
 	{                                                                                   \
-		"workload", 'w', "FILE", "take the traffic from this AICB workload file",   \
+		"workload", 'w', "FILE", "take the traffic from this AICB or SimAI file",   \
 			&(in)->workload, NULL                                               \
 	}
 

@@ -33,7 +33,7 @@ enum {
 static const struct argp_option options[] = {
 	{ "job", OPT_JOB, "FILE", 0, "the training job", 0 },
 	{ "topology", OPT_TOPOLOGY, "FILE", 0, "the cluster", 0 },
-	{ "workload", OPT_WORKLOAD, "FILE", 0, "take the traffic from an AICB workload file", 0 },
+	{ "workload", OPT_WORKLOAD, "FILE", 0, "take the traffic from an AICB or SimAI file", 0 },
 	{ "iterations", OPT_ITERATIONS, "N", 0, "of each set-up, interleaved (default 5)", 0 },
 	{ "out", OPT_OUT, "DIR", 0, "gets report.json and report.html", 0 },
 	{ "setups", OPT_SETUPS, "LIST", 0, "of default, stock, dmsc (default: all three)", 0 },
@@ -227,7 +227,7 @@ static int make_plan(const struct run_options *o, struct plan *plan, struct dmsc
 		return ret;
 	}
 	if (o->workload_file) {
-		ret = workload_read_aicb(o->workload_file, &workload, err);
+		ret = workload_read(o->workload_file, &workload, err);
 		if (!ret)
 			ret = plan_workload(&workload, &job, &topo, plan, err);
 		workload_free(&workload);

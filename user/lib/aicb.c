@@ -363,7 +363,7 @@ static int finish(struct parser *p)
 
 int workload_read_aicb(const char *file, struct workload *out, struct dmsc_error *err)
 {
-	struct parser p = { .file = file, .err = err };
+	struct parser p = { .file = file, .err = err, .w = { .source = "aicb" } };
 	size_t room = 0;
 	char *line = NULL;
 	struct stat st;

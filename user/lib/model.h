@@ -124,7 +124,7 @@ struct job {
 	} line;
 };
 
-/* ---- workload: one iteration's collectives of an AICB file, lib/aicb.c ---- */
+/* ---- workload: one iteration's collectives of a file, lib/aicb.c and lib/simai.c ---- */
 
 enum comm_kind {
 	COMM_ALL_REDUCE,
@@ -159,9 +159,11 @@ struct workload_item {
 
 struct workload {
 	char file[256];
+	char source[16];	     /* "aicb" or "simai" */
 	struct workload_item *items; /* in the file's order */
 	uint32_t nr_items;
-	uint32_t world, tensor, pipeline, data, expert; /* as the file's groups say */
+	/* As the file's groups say; world and data 0: it does not say. */
+	uint32_t world, tensor, pipeline, data, expert;
 	uint32_t iterations; /* that the file holds; the items are those of the first */
 };
 
@@ -240,6 +242,7 @@ struct plan_totals {
 	uint64_t pp_tensor_all_gather;	  /* behind scatter/gather at the boundaries */
 	uint64_t pp_embedding_all_reduce; /* tied embedding, first and last stage */
 	uint64_t cp_all_gather, cp_reduce_scatter;
+	uint64_t tp_all_to_all; /* of tokens among tensor ranks, in workload files */
 };
 
 /* A number of exchanges of a pass, and what it costs an iteration. */
@@ -261,7 +264,7 @@ struct plan_granularity {
 
 struct plan {
 	char job[MODEL_NAME_LEN];
-	char source[16]; /* "job" or "aicb" */
+	char source[16]; /* "job", "aicb", "simai" or "tasks" */
 	struct plan_totals totals;
 	struct plan_granularity granularity;
 	struct topology topo; /* a copy: a plan is complete by itself */

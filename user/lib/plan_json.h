@@ -14,8 +14,9 @@
 			x(pp_send_backward) x(ep_all_to_all)
 
 /* The same; plans of the first writers lack them, which is 0. */
-#define PLAN_TOTALS_LATER(x) \
-	x(pp_tensor_all_gather) x(pp_embedding_all_reduce) x(cp_all_gather) x(cp_reduce_scatter)
+#define PLAN_TOTALS_LATER(x)                                                                     \
+	x(pp_tensor_all_gather) x(pp_embedding_all_reduce) x(cp_all_gather) x(cp_reduce_scatter) \
+		x(tp_all_to_all)
 
 extern const char *const plan_kind_names[3]; /* by enum node_kind */
 extern const char *const plan_op_names[3];   /* by enum op_kind */

@@ -12,7 +12,10 @@
 
 int job_read(const char *file, struct job *out, struct dmsc_error *err);
 int topology_read(const char *file, struct topology *out, struct dmsc_error *err);
+/* Traffic of an iteration; workload_read() goes by the file's first line. */
+int workload_read(const char *file, struct workload *out, struct dmsc_error *err);
 int workload_read_aicb(const char *file, struct workload *out, struct dmsc_error *err);
+int workload_read_simai(const char *file, struct workload *out, struct dmsc_error *err);
 
 /* Plans as JSON (format: doc/plan-format.md); reading checks every index and range. */
 int plan_write(const struct plan *p, const char *file, struct dmsc_error *err);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A plan from an AICB file: its rows in their order, runs of collectives made
+ * A plan from a workload file (AICB, SimAI): its rows in their order, runs of collectives made
  * one exchange, groups folded onto the ranks that the cluster has. Bytes of a
  * rank stay those of the file. Compute times are those of the file where it
  * has any; else they are estimated from the parameters that it moves.
@@ -248,6 +248,8 @@ static uint64_t count_totals(const struct fold *x, uint32_t stage, struct plan_t
 			n->dp_all_reduce += item->bytes;
 		} else if (tensor && item->kind == COMM_ALL_GATHER) {
 			n->tp_all_gather += item->bytes;
+		} else if (tensor && item->kind == COMM_ALL_TO_ALL) {
+			n->tp_all_to_all += item->bytes;
 		} else if (tensor && item->kind == COMM_REDUCE_SCATTER) {
 			n->tp_reduce_scatter += item->bytes;
 		} else if (tensor && item->kind == COMM_ALL_REDUCE) {
@@ -268,13 +270,14 @@ static uint64_t count_totals(const struct fold *x, uint32_t stage, struct plan_t
 }
 
 /*
- * As many stages, then replicas, as the cluster's GPUs hold. The last stage
- * stays the last one; stages before it are left out.
+ * As many stages, then replicas, as the cluster's GPUs hold, and two replicas
+ * at least where the file has several. The last stage stays the last one;
+ * stages before it are left out.
  */
 static int fold_grid(struct fold *x, const struct topology *topo, struct dmsc_error *err)
 {
 	const struct workload *w = x->w;
-	uint64_t groups = 0;
+	uint64_t groups = 0, groups_for_stages;
 	uint32_t n, most = 0;
 
 	for (n = 0; n < topo->nr_nodes; n++) {
@@ -288,9 +291,15 @@ static int fold_grid(struct fold *x, const struct topology *topo, struct dmsc_er
 		return dmsc_fail(err, -EINVAL,
 				 "%s:1: ranks: tensor groups of %u, expected at most %u, the GPUs of the largest host of topology %s",
 				 w->file, w->tensor, most, topo->name);
+	groups_for_stages = groups;
 	x->grid.tensor = w->tensor;
-	x->grid.pipeline = groups < w->pipeline ? groups : w->pipeline;
-	n = groups / x->grid.pipeline < w->data ? groups / x->grid.pipeline : w->data;
+	/* Half for stages at most, so that replicas and their traffic are not left out. */
+	if (w->data != 1 && groups > 1)
+		groups_for_stages = groups / 2;
+	x->grid.pipeline = groups_for_stages < w->pipeline ? groups_for_stages : w->pipeline;
+	n = groups / x->grid.pipeline;
+	if (w->data && w->data < n)
+		n = w->data;
 	while (n % w->expert && w->expert % n)
 		n--;
 	x->grid.data = n;
@@ -373,7 +382,11 @@ static void note_fold(struct fold *x)
 			     w->pipeline, x->grid.pipeline,
 			     x->grid.pipeline > 1 ? x->grid.pipeline - 1 : 1,
 			     x->grid.pipeline > 1 ? w->pipeline - 2 : w->pipeline - 1);
-	if (x->grid.data != w->data && x->grid.data > 1)
+	if (!w->data)
+		builder_note(&x->b,
+			     "the file does not say how many replicas there are: %u, as many as the cluster holds",
+			     x->grid.data);
+	else if (x->grid.data != w->data && x->grid.data > 1)
 		builder_note(&x->b,
 			     "data parallel groups of %u ranks are folded to %u; payload of a rank is that of the file",
 			     w->data, x->grid.data);
@@ -419,7 +432,10 @@ static void add_notes(struct fold *x, uint64_t params)
 	if (n->dp_all_reduce > n->dp_reduce_scatter && n->dp_all_gather)
 		builder_note(&x->b,
 			     "gradients stand in the file as all-reduce although parameters are gathered (ZeRO); taken as they stand");
-	if (w->pipeline > 1)
+	if (w->pipeline > 1 && !strcmp(w->source, "simai"))
+		builder_note(&x->b,
+			     "the file has the rows of one stage: every stage takes them, all micro-batches forward, then all backward");
+	else if (w->pipeline > 1)
 		builder_note(&x->b,
 			     "each stage's tensor traffic is taken from its rows as they stand, also where a file repeats all layers on every stage");
 }
@@ -509,13 +525,14 @@ static int build(struct fold *x, const char *source, const struct topology *topo
 int plan_workload(const struct workload *w, const struct job *job, const struct topology *topo,
 		  struct plan *out, struct dmsc_error *err)
 {
-	struct plan plan = { .source = "aicb" };
+	struct plan plan = { .source = "" };
 	struct fold x = { .w = w, .job = job };
 	char source[300];
 	int ret, fin;
 
 	snprintf(source, sizeof(source), "%s:1", w->file);
 	strcpy(plan.job, job->name);
+	strcpy(plan.source, w->source);
 	builder_init(&x.b, &plan);
 	ret = build(&x, source, topo, err);
 	fin = builder_finish(&x.b, job, source, ret ? NULL : err);

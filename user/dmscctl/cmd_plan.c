@@ -181,8 +181,10 @@ static void summary(const struct ctl *c, struct plan *p)
 	       units_time(p->critical_path, c->exact, t));
 	for (uint32_t i = 0; i < p->nr_notes; i++)
 		printf("note: %s%s", p->notes[i], i + 1 == p->nr_notes ? "\n\n" : "\n");
-	print_totals(c, &p->totals);
-	putchar('\n');
+	if (strcmp(p->source, "tasks")) {
+		print_totals(c, &p->totals);
+		putchar('\n');
+	}
 	print_classes(c, p);
 	putchar('\n');
 	print_links(c, p);

@@ -7,6 +7,7 @@
 
 #include "lib/preset.h"
 #include "lib/spec.h"
+#include "lib/taskgraph.h"
 #include "lib/yaml.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -14,13 +15,15 @@
 #define MAX_BATCHES   4096
 #define MAX_BULK      64
 #define MAX_SIDS      65536
+#define MAX_PERIOD    1000000000000000ULL /* ns, eleven days */
 #define LAST_SID      0xffffffffU
 #define MAX_MESSAGE   (1ULL << 40) /* 1 TiB: no single message of a job is larger */
 
 struct raw_job {
 	struct job job;
 	char preset[MODEL_NAME_LEN];
-	yaml_node_t *model, *parallel, *bulk, *sids;
+	yaml_node_t *model, *parallel, *bulk, *sids, *tasks, *flows;
+	uint64_t period;
 };
 
 struct raw_model {
@@ -41,7 +44,10 @@ static const struct yaml_field job_fields[] = {
 	{ "name", YAML_NAME, offsetof(struct raw_job, job.name), true, 0, 0 },
 	{ "preset", YAML_NAME, offsetof(struct raw_job, preset), false, 0, 0 },
 	{ "model", YAML_SUBTREE, offsetof(struct raw_job, model), false, 0, 0 },
-	{ "parallel", YAML_SUBTREE, offsetof(struct raw_job, parallel), true, 0, 0 },
+	{ "parallel", YAML_SUBTREE, offsetof(struct raw_job, parallel), false, 0, 0 },
+	{ "tasks", YAML_SUBTREE, offsetof(struct raw_job, tasks), false, 0, 0 },
+	{ "flows", YAML_SUBTREE, offsetof(struct raw_job, flows), false, 0, 0 },
+	{ "period", YAML_TIME, offsetof(struct raw_job, period), false, 1, MAX_PERIOD },
 	{ "gpu_flops", YAML_NUMBER, offsetof(struct raw_job, job.gpu_flops), false, 1000000000ULL,
 	  1000000000000000000ULL },
 	{ "bulk", YAML_SUBTREE, offsetof(struct raw_job, bulk), false, 0, 0 },
@@ -501,10 +507,42 @@ static int find_preset(struct yaml_file *f, const struct raw_job *raw, const str
 			 preset_names(names, sizeof(names)));
 }
 
+static int read_training(struct yaml_file *f, struct raw_job *raw)
+{
+	const struct job_model *preset;
+	int ret;
+
+	if (raw->flows || raw->period)
+		return yaml_fail(f, yaml_key_line(f, yaml_root(f), raw->flows ? "flows" : "period"),
+				 "%s: without tasks, expected them beside it",
+				 raw->flows ? "flows" : "period");
+	ret = find_preset(f, raw, &preset);
+	if (!ret && !raw->parallel)
+		ret = yaml_fail(f, yaml_line(yaml_root(f)), "parallel: missing, expected it here");
+	if (!ret)
+		ret = read_model(f, raw->model, preset, &raw->job.model);
+	if (!ret)
+		ret = read_parallel(f, raw->parallel, &raw->job.model, &raw->job.par);
+	return ret;
+}
+
+static int read_graph(struct yaml_file *f, struct raw_job *raw)
+{
+	const char *other = raw->model ? "model" : *raw->preset ? "preset" : "parallel";
+	int ret;
+
+	if (raw->model || *raw->preset || raw->parallel)
+		return yaml_fail(f, yaml_key_line(f, yaml_root(f), other),
+				 "%s: beside tasks, expected one or the other", other);
+	ret = taskgraph_read(f, raw->tasks, raw->flows, &raw->job.graph);
+	if (!ret)
+		raw->job.graph->period = raw->period;
+	return ret;
+}
+
 int job_read(const char *file, struct job *out, struct dmsc_error *err)
 {
 	struct raw_job raw = { .job = { .gpu_flops = 150e12, .first_sid = 0x10000 } };
-	const struct job_model *preset;
 	struct yaml_file f;
 	int ret;
 
@@ -513,11 +551,7 @@ int job_read(const char *file, struct job *out, struct dmsc_error *err)
 		return ret;
 	ret = yaml_mapping(&f, yaml_root(&f), "", job_fields, ARRAY_SIZE(job_fields), &raw);
 	if (!ret)
-		ret = find_preset(&f, &raw, &preset);
-	if (!ret)
-		ret = read_model(&f, raw.model, preset, &raw.job.model);
-	if (!ret)
-		ret = read_parallel(&f, raw.parallel, &raw.job.model, &raw.job.par);
+		ret = raw.tasks ? read_graph(&f, &raw) : read_training(&f, &raw);
 	if (!ret && raw.bulk)
 		ret = read_bulk(&f, raw.bulk, &raw.job);
 	if (!ret && raw.sids)
@@ -528,6 +562,8 @@ int job_read(const char *file, struct job *out, struct dmsc_error *err)
 			yaml_key_line(&f, yaml_root(&f), raw.model ? "model" : "preset");
 		raw.job.line.parallel = yaml_key_line(&f, yaml_root(&f), "parallel");
 		raw.job.line.gpu_flops = yaml_key_line(&f, yaml_root(&f), "gpu_flops");
+		raw.job.line.tasks = yaml_key_line(&f, yaml_root(&f), "tasks");
+		raw.job.line.period = yaml_key_line(&f, yaml_root(&f), "period");
 		raw.job.line.bulk = yaml_key_line(&f, yaml_root(&f), "bulk");
 		raw.job.line.first_sid = yaml_key_line(&f, yaml_root(&f), "first_sid");
 		snprintf(raw.job.file, sizeof(raw.job.file), "%s", file);

@@ -34,8 +34,18 @@ void topology_free(struct topology *t)
 	memset(t, 0, sizeof(*t));
 }
 
+void taskgraph_free(struct taskgraph *g)
+{
+	if (!g)
+		return;
+	free(g->tasks);
+	free(g->flows);
+	free(g);
+}
+
 void job_free(struct job *j)
 {
+	taskgraph_free(j->graph);
 	free(j->bulk);
 	free(j->sids);
 	memset(j, 0, sizeof(*j));

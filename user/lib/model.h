@@ -102,6 +102,34 @@ struct job_bulk { /* what competes with the iteration */
 	uint32_t line;	  /* in the file, for messages */
 };
 
+/* ---- task graph: in a job file in place of a model, lib/taskgraph.c ---- */
+
+struct task {
+	char name[MODEL_NAME_LEN];
+	char host[MODEL_NAME_LEN]; /* "": wherever it is best */
+	uint64_t compute;	   /* ns, of each instance */
+	uint64_t deadline;	   /* ns from the start of an iteration to its end, 0 none */
+	uint32_t instances, gpus;  /* gpus: of each instance */
+	uint32_t line;
+};
+
+struct task_flow {
+	uint32_t from, to; /* tasks */
+	uint64_t bytes;	   /* of all instances together */
+	uint64_t deadline; /* ns from the start of an iteration to its arrival, 0 none */
+	uint8_t class;
+	bool pairs; /* instance i to instance i; else from each to each */
+	uint32_t line;
+};
+
+struct taskgraph {
+	struct task *tasks;
+	uint32_t nr_tasks;
+	struct task_flow *flows;
+	uint32_t nr_flows;
+	uint64_t period; /* ns from one iteration to the next, 0 none */
+};
+
 struct job_sid { /* an instance whose SID is given, not handed out */
 	char instance[MODEL_NAME_LEN];
 	uint32_t sid;
@@ -112,7 +140,8 @@ struct job {
 	char name[MODEL_NAME_LEN];
 	struct job_model model;
 	struct job_parallel par;
-	double gpu_flops; /* effective, per GPU, for compute times */
+	struct taskgraph *graph; /* NULL: model and par say what there is to do */
+	double gpu_flops;	 /* effective, per GPU, for compute times */
 	struct job_bulk *bulk;
 	uint32_t nr_bulk;
 	uint32_t first_sid; /* SIDs and MIC ids are handed out from here on */
@@ -120,7 +149,7 @@ struct job {
 	uint32_t nr_sids;
 	char file[256]; /* where it was read, for messages */
 	struct {	/* where things stand there */
-		uint32_t name, model, parallel, gpu_flops, bulk, first_sid;
+		uint32_t name, model, parallel, gpu_flops, bulk, first_sid, tasks, period;
 	} line;
 };
 
@@ -195,8 +224,9 @@ struct plan_flow {
 	uint64_t bytes; /* per iteration, wire payload (ring factors applied) */
 	uint64_t messages;
 	uint32_t order; /* of its first message in the iteration */
-	int64_t slack;	/* ns it may be late before the iteration is longer */
-	uint32_t path;	/* index into paths[], MODEL_NONE within a host */
+	int64_t slack; /* ns it may be late before the iteration is longer, or the deadline missed */
+	uint64_t deadline; /* ns from the start of the iteration, 0 none */
+	uint32_t path;	   /* index into paths[], MODEL_NONE within a host */
 };
 
 /* A way through the fabric: what the host decides is interface and next hop. */
@@ -293,6 +323,7 @@ struct plan {
 
 void topology_free(struct topology *t);
 void job_free(struct job *j);
+void taskgraph_free(struct taskgraph *g); /* and @g itself; NULL does nothing */
 void workload_free(struct workload *w);
 void plan_free(struct plan *p);
 

@@ -77,11 +77,16 @@ static json_t *index_json(uint32_t index)
 
 static json_t *flow_json(const struct plan_flow *f)
 {
-	return json_pack("{s:I, s:I, s:s, s:b, s:I, s:I, s:I, s:I, s:o}", "src", (json_int_t)f->src,
-			 "dst", (json_int_t)f->dst, "class", dmsc_class_name(f->class), "bulk",
-			 f->bulk, "bytes", (json_int_t)f->bytes, "messages",
-			 (json_int_t)f->messages, "order", (json_int_t)f->order, "slack_ns",
-			 (json_int_t)f->slack, "path", index_json(f->path));
+	json_t *o =
+		json_pack("{s:I, s:I, s:s, s:b, s:I, s:I, s:I, s:I, s:o}", "src",
+			  (json_int_t)f->src, "dst", (json_int_t)f->dst, "class",
+			  dmsc_class_name(f->class), "bulk", f->bulk, "bytes", (json_int_t)f->bytes,
+			  "messages", (json_int_t)f->messages, "order", (json_int_t)f->order,
+			  "slack_ns", (json_int_t)f->slack, "path", index_json(f->path));
+
+	if (o && f->deadline)
+		json_object_set_new(o, "deadline_ns", json_integer(f->deadline));
+	return o;
 }
 
 static json_t *path_json(const struct plan_path *path, bool *ok)

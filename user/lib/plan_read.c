@@ -419,6 +419,8 @@ static int read_flows(struct reader *r, json_t *o, struct plan *p)
 		if (!ret && !json_is_integer(json_object_get(v, "slack_ns")))
 			ret = bad(r, "slack_ns", "a whole number");
 		f->slack = json_integer_value(json_object_get(v, "slack_ns"));
+		if (!ret && json_object_get(v, "deadline_ns"))
+			ret = get_int(r, v, "deadline_ns", 1, INT64_MAX, &f->deadline);
 		if (!ret && !json_is_boolean(json_object_get(v, "bulk")))
 			ret = bad(r, "bulk", "true or false");
 		f->bulk = json_is_true(json_object_get(v, "bulk"));

@@ -299,6 +299,16 @@ bool rate_parse(const char *text, uint64_t *out)
 	return with_unit(text, units, ARRAY_SIZE(units), &v) && to_u64(v, out);
 }
 
+bool time_parse(const char *text, uint64_t *out)
+{
+	static const struct unit units[] = {
+		{ "ns", 1 }, { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 }, { "min", 60e9 },
+	};
+	double v;
+
+	return with_unit(text, units, ARRAY_SIZE(units), &v) && to_u64(v, out);
+}
+
 bool size_parse(const char *text, uint64_t *out)
 {
 	static const struct unit units[] = {
@@ -362,6 +372,7 @@ static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
 		[YAML_U32] = "a whole number",
 		[YAML_SIZE] = "a size such as 4096, 16KiB, 1GB",
 		[YAML_RATE] = "a rate such as 400Gbit",
+		[YAML_TIME] = "a time such as 200ms, 5us, 1.5s",
 		[YAML_NUMBER] = "a number such as 150T",
 		[YAML_BOOL] = "true or false",
 	};
@@ -409,6 +420,8 @@ static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
 			ok = size_parse(s, &v);
 		else if (field->type == YAML_RATE)
 			ok = rate_parse(s, &v);
+		else if (field->type == YAML_TIME)
+			ok = time_parse(s, &v);
 		else
 			ok = integer_parse(s, &v);
 		if (ok && (v < field->min || v > field->max))

@@ -31,6 +31,7 @@ enum yaml_type {
 	YAML_U32,     /* uint32_t in min..max */
 	YAML_SIZE,    /* uint64_t, bytes: 4096, 16KiB, 1GB */
 	YAML_RATE,    /* uint64_t, bit/s: 400Gbit, 10mbit */
+	YAML_TIME,    /* uint64_t, ns: 200ms, 5us, 1.5s */
 	YAML_NUMBER,  /* double in min..max, with k, M, G, T, P */
 	YAML_BOOL,    /* bool */
 	YAML_SUBTREE, /* yaml_node_t *: a mapping or sequence for the caller */
@@ -66,6 +67,7 @@ int yaml_fail(struct yaml_file *f, uint32_t line, const char *fmt, ...)
 
 /* "400Gbit" and the like; false: no rate. */
 bool rate_parse(const char *text, uint64_t *bit_per_second);
+bool time_parse(const char *text, uint64_t *ns);
 bool size_parse(const char *text, uint64_t *bytes);
 
 #endif /* DMSC_LIB_YAML_H */

@@ -350,6 +350,8 @@ struct after builder_join(struct builder *b, uint32_t first, const struct after 
 int builder_finish(struct builder *b, const struct job *job, const char *source,
 		   struct dmsc_error *err)
 {
+	const char *field = job->graph ? "flows" : "parallel";
+
 	free(b->flow_hash);
 	b->flow_hash = NULL;
 	if (!b->failed)
@@ -365,16 +367,16 @@ int builder_finish(struct builder *b, const struct job *job, const char *source,
 				 job->file, job->line.bulk, MAX_INSTANCES);
 	case TROUBLE_FLOWS:
 		return dmsc_fail(err, -EINVAL,
-				 "%s: parallel: more than %u flows, expected fewer ranks, experts or bulk streams",
-				 source, MAX_FLOWS);
+				 "%s: %s: more than %u flows, expected fewer ranks, experts or bulk streams",
+				 source, field, MAX_FLOWS);
 	case TROUBLE_STEPS:
 		return dmsc_fail(err, -EINVAL,
-				 "%s: parallel: more than %u steps an iteration, expected fewer ranks, experts or micro-batches",
-				 source, MAX_STEPS);
+				 "%s: %s: more than %u steps an iteration, expected fewer ranks, experts or micro-batches",
+				 source, field, MAX_STEPS);
 	case TROUBLE_BYTES:
 		return dmsc_fail(err, -EINVAL,
-				 "%s: parallel: a flow of more than 2^63 bytes an iteration, expected fewer",
-				 source);
+				 "%s: %s: a flow of more than 2^63 bytes an iteration, expected fewer",
+				 source, field);
 	default:
 		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 	}

@@ -7,6 +7,7 @@
 #include "planner/internal.h"
 
 struct bulk {
+	uint32_t first;		     /* instance; those of bulk stand behind all others */
 	uint32_t *sender, *receiver; /* [entry * nr_hosts + host]: instance, or MODEL_NONE */
 };
 
@@ -54,6 +55,7 @@ int bulk_place(struct builder *b, const struct job *job, struct bulk **out, stru
 	if (!bulk)
 		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 	*out = bulk;
+	bulk->first = p->nr_instances;
 	bulk->sender = calloc(n + 1, sizeof(*bulk->sender));
 	bulk->receiver = calloc(n + 1, sizeof(*bulk->receiver));
 	if (!bulk->sender || !bulk->receiver)
@@ -102,7 +104,8 @@ static void entry_flows(struct builder *b, const struct job *job, const struct b
 }
 
 /* The flows of each instance as a list: next[2 * flow] of its sender, [2 * flow + 1] of its receiver. */
-static void bulk_steps(struct builder *b, uint32_t first, uint32_t *head, uint32_t *next)
+static void bulk_steps(struct builder *b, const struct bulk *bulk, uint32_t first, uint32_t *head,
+		       uint32_t *next)
 {
 	struct plan *p = b->plan;
 	uint32_t f, k;
@@ -114,10 +117,7 @@ static void bulk_steps(struct builder *b, uint32_t first, uint32_t *head, uint32
 		next[2 * (f - first) + 1] = head[p->flows[f].dst];
 		head[p->flows[f].dst] = f;
 	}
-	/* Instances of bulk stand behind all ranks. */
-	for (k = 0; k < p->nr_instances && !b->failed; k++) {
-		if (p->instances[k].gpu >= 0)
-			continue;
+	for (k = bulk->first; k < p->nr_instances && !b->failed; k++) {
 		builder_begin(b, k);
 		for (f = head[k]; f != MODEL_NONE;) {
 			bool sends = p->flows[f].src == k;
@@ -142,7 +142,7 @@ void bulk_flows(struct builder *b, const struct job *job, struct bulk *bulk)
 	head = calloc(p->nr_instances + 1, sizeof(*head));
 	next = calloc(2 * (p->nr_flows - first) + 1, sizeof(*next));
 	if (head && next)
-		bulk_steps(b, first, head, next);
+		bulk_steps(b, bulk, first, head, next);
 	else
 		b->failed = true;
 	free(head);

@@ -443,6 +443,8 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
 	char source[300];
 	int ret, fin;
 
+	if (job->graph)
+		return plan_tasks(job, topo, out, err);
 	snprintf(source, sizeof(source), "%s:%u", job->file, job->line.parallel);
 	ret = volume_check(job, err);
 	if (ret)

@@ -21,6 +21,10 @@ int place_hosts(struct plan *plan, const struct topology *topo, struct dmsc_erro
 int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_mic,
 		struct dmsc_error *err);
 
+/* tasks.c: the job's task graph instead of its model */
+int plan_tasks(const struct job *job, const struct topology *topo, struct plan *out,
+	       struct dmsc_error *err);
+
 /* sids.c: once all instances are there */
 int plan_sids(struct plan *plan, const struct job *job, struct dmsc_error *err);
 

@@ -66,8 +66,13 @@ static void run_backward(struct timing *t)
 	int64_t end = p->critical_path;
 	uint32_t n, i, k, f;
 
-	for (i = 0; i < p->nr_ops; i++)
+	for (i = 0; i < p->nr_ops; i++) {
+		const struct plan_op *op = &p->ops[i];
+
 		t->late[i] = end;
+		if (op->kind != OP_COMPUTE && p->flows[op->flow].deadline)
+			sooner(&t->late[i], p->flows[op->flow].deadline);
+	}
 	for (n = p->nr_ops; n-- > 0;) {
 		const struct plan_op *op = &p->ops[i = t->order[n]];
 

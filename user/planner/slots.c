@@ -31,7 +31,7 @@ int plan_slots(struct plan *p, struct dmsc_error *err)
 		uint32_t at = local[inst->host]++;
 
 		inst->class_default = DMSC_CLASS_DEFAULT;
-		if (inst->gpu < 0)
+		if (inst->class_mask == 1 << DMSC_CLASS_BULK)
 			inst->class_default = DMSC_CLASS_BULK;
 		inst->class_mask |= 1 << inst->class_default;
 		for (c = 0; c < DMSC_NR_CLASSES; c++) {

@@ -530,6 +530,10 @@ int plan_workload(const struct workload *w, const struct job *job, const struct 
 	char source[300];
 	int ret, fin;
 
+	if (job->graph)
+		return dmsc_fail(err, -EINVAL,
+				 "%s:%u: tasks: beside a workload file, expected one or the other",
+				 job->file, job->line.tasks);
 	snprintf(source, sizeof(source), "%s:1", w->file);
 	strcpy(plan.job, job->name);
 	strcpy(plan.source, w->source);

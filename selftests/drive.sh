@@ -58,6 +58,7 @@ native)
 guest)
 	# An emulated processor takes half a minute for a round of test_crash.
 	export DMSC_ROUNDS=${DMSC_ROUNDS:-4}
+	export DMSC_FRAMES=${DMSC_FRAMES:-20000}
 	tests kmod
 	tests bpf
 	tests netns

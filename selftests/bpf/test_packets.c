@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What egress and ingress make of single frames: BPF_PROG_TEST_RUN. No socket is
- * behind such a frame, so this covers parsing, the flow table, endpoints, DSCP,
- * the choice of redirecting, and the flip of a generation.
+ * What egress and ingress make of single frames: BPF_PROG_TEST_RUN. Single cases
+ * are vectors (test_vectors.c); here is what takes a loop (every DSCP, every
+ * length), a change in between, or a second thread: the flip of a generation.
  */
 #include <net/if.h>
 #include <pthread.h>
@@ -109,16 +109,6 @@ static void tables_make(void)
 		add_flow("10.0.0.1", SERVER, 0, p, IPPROTO_TCP, p, DMSC_CLASS_BULK, 100 + p);
 		add_flow("fd00::1", SERVER6, 0, p, IPPROTO_TCP, p, DMSC_CLASS_BULK, 100 + p);
 	}
-	add_flow("10.0.0.1", SERVER, 999, PATH_OTHER, IPPROTO_TCP, DMSC_PATH_NONE,
-		 DMSC_CLASS_GATEWAY, 4095);
-	add_flow("10.0.0.1", SERVER, 0, 0, IPPROTO_GRE, DMSC_PATH_NONE, DMSC_CLASS_DATA, 7);
-	add_flow("10.0.0.1", "239.1.1.1", 0, 5, IPPROTO_UDP, PATH_OTHER, DMSC_CLASS_DATA, 7);
-	add_flow("10.0.0.1", "169.254.1.1", 0, 5, IPPROTO_UDP, PATH_OTHER, DMSC_CLASS_DATA, 7);
-	add_flow("10.0.0.1", "127.0.0.1", 0, 5, IPPROTO_UDP, PATH_OTHER, DMSC_CLASS_DATA, 7);
-	add_flow("10.0.0.1", "255.255.255.255", 0, 5, IPPROTO_UDP, PATH_OTHER, DMSC_CLASS_DATA, 7);
-	add_flow("fd00::1", "fe80::2", 0, 5, IPPROTO_UDP, PATH_V6, DMSC_CLASS_DATA, 7);
-	add_flow("fd00::1", "ff0e::2", 0, 5, IPPROTO_UDP, PATH_V6, DMSC_CLASS_DATA, 7);
-	add_flow("fd00::1", "::1", 0, 5, IPPROTO_UDP, PATH_V6, DMSC_CLASS_DATA, 7);
 }
 
 /* ---- checks ---- */
@@ -249,34 +239,6 @@ static void programmed(void)
 	CHECK_EQ(ctl.flags, DMSC_CTL_STEER | DMSC_CTL_DSCP, "flags");
 }
 
-static void endpoints_of_packets(void)
-{
-	struct frame_spec s = tcp4();
-
-	expect(&s, DMSC_CLASS_TENSOR, 0, NEXT, "IPv4 TCP");
-	s.proto = IPPROTO_UDP;
-	expect(&s, DMSC_CLASS_PIPELINE, 0, NEXT, "IPv4 UDP");
-	s = tcp6();
-	expect(&s, DMSC_CLASS_EXPERT, 0, NEXT, "IPv6 TCP");
-	s.proto = IPPROTO_UDP;
-	expect(&s, DMSC_CLASS_DATA, 0, NEXT, "IPv6 UDP");
-
-	s = tcp4();
-	s.dport++;
-	expect(&s, DMSC_CLASS_DEFAULT, 0, NEXT, "another port");
-	s = tcp4();
-	s.daddr = "10.0.0.3";
-	expect(&s, DMSC_CLASS_DEFAULT, 0, NEXT, "another address");
-
-	/* What an endpoint answers. */
-	s = (struct frame_spec){ .saddr = SERVER,
-				 .daddr = "10.0.0.1",
-				 .sport = PORT,
-				 .dport = 40000,
-				 .proto = IPPROTO_TCP };
-	expect(&s, DMSC_CLASS_TENSOR, 0, NEXT, "an answer");
-}
-
 static void dscp_and_ecn(void)
 {
 	struct frame_spec s = tcp4();
@@ -292,74 +254,6 @@ static void dscp_and_ecn(void)
 			expect(&s, DMSC_CLASS_EXPERT, 0, NEXT, "IPv6");
 		}
 	}
-}
-
-static void vlan(void)
-{
-	struct frame_spec s = tcp4();
-	struct frame f;
-
-	s.vlans = 1;
-	expect(&s, DMSC_CLASS_TENSOR, 0, NEXT, "IPv4");
-	s.vlans = 2;
-	frame_build(&f, &s);
-	expect_untouched(&f, "two tags");
-	s = tcp6();
-	s.vlans = 1;
-	expect(&s, DMSC_CLASS_EXPERT, 0, NEXT, "IPv6");
-	/* A redirected packet would lose its tag. */
-	s = tcp4();
-	s.dport = PATH_OTHER;
-	s.vlans = 1;
-	expect(&s, DMSC_CLASS_BULK, 100 + PATH_OTHER, NEXT, "never redirected");
-}
-
-static void ipv4_options(void)
-{
-	struct frame_spec s = tcp4();
-
-	for (s.options = 4; s.options <= 40; s.options += 4)
-		expect(&s, DMSC_CLASS_TENSOR, 0, NEXT, "options");
-}
-
-static void ipv6_extension_headers(void)
-{
-	static const uint8_t some[] = { IPPROTO_HOPOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS,
-					IPPROTO_AH, IPPROTO_NONE };
-	static const uint8_t atomic[] = { IPPROTO_HOPOPTS, IPPROTO_FRAGMENT, IPPROTO_NONE };
-	static const uint8_t many[] = { 60, 60, 60, 60, 60, 60, 60, IPPROTO_NONE };
-	static const uint8_t too_many[] = { 60, 60, 60, 60, 60, 60, 60, 60, 60, IPPROTO_NONE };
-	struct frame_spec s = tcp6();
-	struct frame f;
-
-	s.ext = some;
-	expect(&s, DMSC_CLASS_EXPERT, 0, NEXT, "hop-by-hop, routing, destination, AH");
-	s.ext = many;
-	expect(&s, DMSC_CLASS_EXPERT, 0, NEXT, "seven");
-	s.ext = atomic;
-	expect(&s, DMSC_CLASS_EXPERT, 0, NEXT, "an atomic fragment");
-	s.ext = too_many;
-	frame_build(&f, &s);
-	expect_untouched(&f, "nine");
-}
-
-static void fragments(void)
-{
-	static const uint8_t frag[] = { IPPROTO_FRAGMENT, IPPROTO_NONE };
-	struct frame_spec s = tcp4();
-
-	s.frag_off = 0x2000;
-	expect(&s, DMSC_CLASS_DEFAULT, 0, NEXT, "IPv4, the first");
-	s.frag_off = 185;
-	expect(&s, DMSC_CLASS_DEFAULT, 0, NEXT, "IPv4, the last");
-	s.frag_off = 0x4000;
-	expect(&s, DMSC_CLASS_TENSOR, 0, NEXT, "IPv4, don't fragment");
-	s = tcp6();
-	s.ext = frag;
-	s.ext_frag = 1;
-	expect(&s, DMSC_CLASS_DEFAULT, 0, NEXT, "IPv6, the first");
-	s.ext_frag = 1448;
-	expect(&s, DMSC_CLASS_DEFAULT, 0, NEXT, "IPv6, the last");
 }
 
 static void control_traffic(void)
@@ -393,54 +287,6 @@ static void control_traffic(void)
 	frame_run(egress, &f, v0, &r);
 	CHECK_EQ(r.priority, DMSC_PRIO(0, DMSC_CLASS_CONTROL), "ARP");
 	CHECK(!memcmp(r.out.b, f.b, f.len), "ARP: bytes changed");
-}
-
-static void flow_table(void)
-{
-	struct frame_spec s = tcp4();
-
-	s.dport = PATH_DOWN;
-	expect(&s, DMSC_CLASS_BULK, 100 + PATH_DOWN, NEXT, "any source port");
-	s.dport = PATH_OTHER;
-	s.sport = 999;
-	expect(&s, DMSC_CLASS_GATEWAY, 4095, NEXT, "its own source port");
-	s.proto = IPPROTO_UDP;
-	expect(&s, DMSC_CLASS_DEFAULT, 0, NEXT, "another protocol");
-	s.proto = IPPROTO_GRE;
-	expect(&s, DMSC_CLASS_DATA, 7, NEXT, "a protocol without ports");
-}
-
-static void redirects(void)
-{
-	struct frame_spec s = tcp4(), s6 = tcp6();
-	int p;
-
-	for (p = 1; p < NR_PATHS; p++) {
-		bool v4 = p == PATH_OTHER || p == PATH_SAME || p == PATH_V6, v6 = p == PATH_V6;
-
-		s.dport = p;
-		expect(&s, DMSC_CLASS_BULK, 100 + p, v4 ? TC_ACT_REDIRECT : NEXT, "IPv4");
-		s6.dport = p;
-		expect(&s6, DMSC_CLASS_BULK, 100 + p, v6 ? TC_ACT_REDIRECT : NEXT, "IPv6");
-	}
-}
-
-static void never_redirected(void)
-{
-	static const char *const to[] = { "239.1.1.1", "169.254.1.1",
-					  "127.0.0.1", "255.255.255.255",
-					  "fe80::2",   "ff0e::2",
-					  "::1" };
-	struct frame_spec s;
-	size_t i;
-
-	for (i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
-		s = strchr(to[i], ':') ? tcp6() : tcp4();
-		s.daddr = to[i];
-		s.dport = 5;
-		s.proto = IPPROTO_UDP;
-		expect(&s, DMSC_CLASS_DATA, 7, NEXT, to[i]);
-	}
 }
 
 static void path_down_and_up(void)
@@ -516,28 +362,6 @@ static void truncated(void)
 			CHECK_EQ(r.out.len, f.len, "length");
 		}
 	}
-}
-
-static void malformed(void)
-{
-	struct frame_spec s = tcp4();
-	struct frame f;
-
-	frame_build(&f, &s);
-	f.b[f.l3] = 0x44;
-	expect_untouched(&f, "IPv4 header length 4");
-	f.b[f.l3] = 0x65;
-	expect_untouched(&f, "IPv4 with version 6");
-	f.b[f.l3] = 0x4f;
-	f.len = f.l3 + 40;
-	expect_untouched(&f, "IPv4 header longer than the frame");
-	s = tcp6();
-	frame_build(&f, &s);
-	f.b[f.l3] = 0x45;
-	expect_untouched(&f, "IPv6 with version 4");
-	frame_ethernet(&f, 0, 0x88cc);
-	f.len += 40;
-	expect_untouched(&f, "LLDP");
 }
 
 static void counted(void)
@@ -702,27 +526,12 @@ static void flip_under_packets(void)
 static int run(void)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(nothing_programmed),
-		TAP_TEST(refused_tables),
-		TAP_TEST(programmed),
-		TAP_TEST(endpoints_of_packets),
-		TAP_TEST(dscp_and_ecn),
-		TAP_TEST(vlan),
-		TAP_TEST(ipv4_options),
-		TAP_TEST(ipv6_extension_headers),
-		TAP_TEST(fragments),
-		TAP_TEST(control_traffic),
-		TAP_TEST(flow_table),
-		TAP_TEST(redirects),
-		TAP_TEST(never_redirected),
-		TAP_TEST(path_down_and_up),
-		TAP_TEST(smaller_mtu),
-		TAP_TEST(flags_off),
-		TAP_TEST(truncated),
-		TAP_TEST(malformed),
-		TAP_TEST(counted),
-		TAP_TEST(received),
-		TAP_TEST(flip_under_packets),
+		TAP_TEST(nothing_programmed), TAP_TEST(refused_tables),
+		TAP_TEST(programmed),	      TAP_TEST(dscp_and_ecn),
+		TAP_TEST(control_traffic),    TAP_TEST(path_down_and_up),
+		TAP_TEST(smaller_mtu),	      TAP_TEST(flags_off),
+		TAP_TEST(truncated),	      TAP_TEST(counted),
+		TAP_TEST(received),	      TAP_TEST(flip_under_packets),
 	};
 	struct dataplane_config cfg = env_config();
 	int ret;

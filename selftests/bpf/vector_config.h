@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A generation from lines, for the vectors:
+ *
+ *   flags [steer] [dscp]
+ *   profile CLASS=DSCP...            which DSCP a class has; it stands for the class
+ *   path NAME DEV NEXTHOP [up] [routed]
+ *   endpoint ADDR PORT PROTO SID CLASS
+ *   flow SRC DST SPORT DPORT PROTO SID CLASS SLOT PATH     SPORT 0: any; PATH may be -
+ *
+ * PROTO is tcp, udp or a number.
+ */
+#ifndef DMSC_SELFTESTS_VECTOR_CONFIG_H
+#define DMSC_SELFTESTS_VECTOR_CONFIG_H
+
+#include <net/if.h>
+
+#include "vector_packet.h"
+
+#define VECTOR_ROWS  128
+#define VECTOR_PATHS 32
+
+struct vector_config {
+	struct dataplane_tables t;
+	struct dmsc_endpoint_key endpoint_keys[VECTOR_ROWS];
+	struct dmsc_endpoint endpoints[VECTOR_ROWS];
+	struct dmsc_flow_key flow_keys[VECTOR_ROWS];
+	struct dmsc_flow flows[VECTOR_ROWS];
+	struct dmsc_path paths[VECTOR_PATHS];
+	char path_names[VECTOR_PATHS][16];
+};
+
+static const char *const vector_classes[DMSC_NR_CLASSES] = {
+	"default", "bulk", "data", "pipeline", "expert", "tensor", "gateway", "control",
+};
+
+static inline int vector_class(const char *name)
+{
+	for (int c = 0; c < DMSC_NR_CLASSES; c++) {
+		if (!strcmp(vector_classes[c], name))
+			return c;
+	}
+	tap_fail("# '%s' is no class", name);
+}
+
+static inline struct dmsc_addr vector_addr(const char *text)
+{
+	struct dmsc_addr a = V4(0, 0, 0, 0);
+	int ok = strchr(text, ':') ? inet_pton(AF_INET6, text, a.b) :
+				     inet_pton(AF_INET, text, a.b + 12);
+
+	CHECK(ok == 1, "'%s' is no address", text);
+	return a;
+}
+
+static inline uint8_t vector_ipproto(const char *text)
+{
+	if (!strcmp(text, "tcp"))
+		return IPPROTO_TCP;
+	if (!strcmp(text, "udp"))
+		return IPPROTO_UDP;
+	return vector_number(text, 255);
+}
+
+static inline uint32_t vector_path(const struct vector_config *c, const char *name)
+{
+	if (!strcmp(name, "-"))
+		return DMSC_PATH_NONE;
+	for (size_t p = 1; p < c->t.nr_paths; p++) {
+		if (!strcmp(c->path_names[p], name))
+			return p;
+	}
+	tap_fail("# '%s' is no path", name);
+}
+
+static inline void vector_config_init(struct vector_config *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->t.endpoint_keys = c->endpoint_keys;
+	c->t.endpoints = c->endpoints;
+	c->t.flow_keys = c->flow_keys;
+	c->t.flows = c->flows;
+	c->t.paths = c->paths;
+	c->t.nr_paths = 1;
+	memset(c->t.profile.class_of, 0xff, sizeof(c->t.profile.class_of));
+}
+
+static inline bool vector_has(char **w, int n, const char *word)
+{
+	for (int i = 0; i < n; i++) {
+		if (!strcmp(w[i], word))
+			return true;
+	}
+	return false;
+}
+
+static inline void config_profile(struct vector_config *c, char **w, int n)
+{
+	for (int i = 0; i < n; i++) {
+		char *eq = strchr(w[i], '=');
+		uint8_t dscp;
+		int class;
+
+		CHECK(eq, "'%s', expected CLASS=DSCP", w[i]);
+		*eq = '\0';
+		class = vector_class(w[i]);
+		dscp = vector_number(eq + 1, 63);
+		c->t.profile.dscp[class] = dscp;
+		c->t.profile.class_of[dscp] = class;
+	}
+}
+
+static inline void config_path(struct vector_config *c, char **w, int n)
+{
+	size_t p = c->t.nr_paths++;
+
+	CHECK(p < VECTOR_PATHS && n >= 3, "path NAME DEV NEXTHOP");
+	snprintf(c->path_names[p], sizeof(c->path_names[p]), "%s", w[0]);
+	/* An interface that is not there is what some vectors are about. */
+	c->paths[p].ifindex = if_nametoindex(w[1]) ?: 4711;
+	c->paths[p].nexthop = vector_addr(w[2]);
+	c->paths[p].family = strchr(w[2], ':') ? AF_INET6 : AF_INET;
+	c->paths[p].flags = (vector_has(w, n, "up") ? DMSC_PATH_F_UP : 0) |
+			    (vector_has(w, n, "routed") ? DMSC_PATH_F_ROUTED : 0);
+}
+
+/* One line, as words. */
+static inline void vector_config_line(struct vector_config *c, char **w, int n)
+{
+	size_t i;
+
+	if (!strcmp(w[0], "flags")) {
+		c->t.flags = (vector_has(w, n, "steer") ? DMSC_CTL_STEER : 0) |
+			     (vector_has(w, n, "dscp") ? DMSC_CTL_DSCP : 0);
+	} else if (!strcmp(w[0], "profile")) {
+		config_profile(c, w + 1, n - 1);
+	} else if (!strcmp(w[0], "path")) {
+		config_path(c, w + 1, n - 1);
+	} else if (!strcmp(w[0], "endpoint") && n == 6) {
+		i = c->t.nr_endpoints++;
+		CHECK(i < VECTOR_ROWS, "too many endpoints");
+		c->endpoint_keys[i] = (struct dmsc_endpoint_key){
+			.addr = vector_addr(w[1]),
+			.port = htons(vector_number(w[2], UINT16_MAX)),
+			.proto = vector_ipproto(w[3]),
+		};
+		c->endpoints[i] = (struct dmsc_endpoint){
+			.sid = vector_number(w[4], UINT32_MAX),
+			.class = vector_class(w[5]),
+		};
+	} else if (!strcmp(w[0], "flow") && n == 10) {
+		i = c->t.nr_flows++;
+		CHECK(i < VECTOR_ROWS, "too many flows");
+		c->flow_keys[i] = (struct dmsc_flow_key){
+			.saddr = vector_addr(w[1]),
+			.daddr = vector_addr(w[2]),
+			.sport = htons(vector_number(w[3], UINT16_MAX)),
+			.dport = htons(vector_number(w[4], UINT16_MAX)),
+			.proto = vector_ipproto(w[5]),
+		};
+		c->flows[i] = (struct dmsc_flow){
+			.sid = vector_number(w[6], UINT32_MAX),
+			.class = vector_class(w[7]),
+			.slot = vector_number(w[8], DMSC_NR_SLOTS - 1),
+			.path = vector_path(c, w[9]),
+		};
+	} else {
+		tap_fail("# '%s' with %d words is no line of a configuration", w[0], n);
+	}
+}
+
+#endif /* DMSC_SELFTESTS_VECTOR_CONFIG_H */

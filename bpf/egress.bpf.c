@@ -10,12 +10,13 @@
  *   3. packets that no local socket sent: the flow table, then the endpoints
  *
  * Verdicts are "next program" (TC_ACT_UNSPEC), so that others' programs on the
- * same hook still run, or a redirect.
+ * same hook still run, a redirect, or a drop where policy denies.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
+#include "filter.h"
 #include "packet.h"
 #include "stats.h"
 #include "steer.h"
@@ -32,6 +33,7 @@ struct decision {
 	__u16 slot;
 	__u8 class;
 	bool moved;
+	bool denied;
 };
 
 /*
@@ -184,6 +186,24 @@ static __always_inline void decide_stamp(struct decision *d, const struct dmsc_s
 	d->sid = s->sid;
 	d->slot = s->slot;
 	d->class = s->class;
+	d->denied = s->flags & DMSC_STAMP_F_DENIED;
+}
+
+/* Stamps @s by the tables, for a packet whose ends are in @q; reports what policy says. */
+static __always_inline void resolve_packet(struct __sk_buff *skb, struct scratch *q,
+					   struct dmsc_stamp *s, const struct control *c)
+{
+	struct dmsc_instance *inst;
+
+	inst = socket_instance(skb, side_of(c->generation), s->cgroup_id);
+	dmsc_stamp_resolve(s, c, inst, &q->ends, &q->policy);
+	if (q->policy.action == DMSC_ACTION_ALLOW)
+		return;
+	q->policy.ifindex = skb->ifindex;
+	q->policy.length = skb->wire_len ?: skb->len;
+	q->policy.packets = skb->gso_segs ?: 1;
+	q->policy.hook = DMSC_HOOK_EGRESS;
+	dmsc_report(&q->ends, &q->policy, s);
 }
 
 /*
@@ -198,33 +218,39 @@ static __always_inline void decide_socket(struct decision *d, struct __sk_buff *
 	bool ip = sk->family == AF_INET || sk->family == AF_INET6;
 	bool peer = ip && to_peer(sk, p);
 	__u32 side = side_of(c->generation);
-	struct dmsc_stamp *s, once = {};
-	struct ends e;
+	struct dmsc_stamp *s;
+	struct scratch *q;
 
 	s = bpf_sk_storage_get(&dmsc_sockets, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
 		return;		/* out of memory, or the socket is being destroyed */
 
 	if (!peer && !(ip && sk->dst_port && sk->protocol == IPPROTO_TCP)) {
-		once.cgroup_id = s->cgroup_id;
-		ends_of_packet(&e, p);
-		stamp_resolve(&once, c->generation,
-			      socket_instance(skb, side, s->cgroup_id), &e);
-		decide_stamp(d, &once);
+		q = scratch_get(DMSC_HOOK_EGRESS);
+		if (!q)
+			return;
+		q->stamp.cgroup_id = s->cgroup_id;
+		ends_of_packet(&q->ends, p);
+		resolve_packet(skb, q, &q->stamp, c);
+		decide_stamp(d, &q->stamp);
 		if (ip && (c->flags & DMSC_CTL_STEER) && !sk->bound_dev_if)
-			hop_of_path(&d->hop, side, once.path);
+			hop_of_path(&d->hop, side, q->stamp.path);
 		return;
 	}
 
-	if (s->generation != c->generation) {
+	/* What is denied is asked again each time, for the reason to report. */
+	if (s->generation != c->generation || (s->flags & DMSC_STAMP_F_DENIED)) {
+		q = scratch_get(DMSC_HOOK_EGRESS);
+		if (!q)
+			return;
 		/* A connection that was here before the programs. */
 		if (!s->cgroup_id && !s->generation && sk->state != BPF_TCP_SYN_SENT)
 			s->flags |= DMSC_STAMP_F_LIVE;
-		ends_of_socket(&e, sk);
-		stamp_resolve(s, c->generation, socket_instance(skb, side, s->cgroup_id), &e);
+		ends_of_socket(&q->ends, sk);
+		resolve_packet(skb, q, s, c);
 	}
 	decide_stamp(d, s);
-	if (!peer || sk->bound_dev_if)
+	if (d->denied || !peer || sk->bound_dev_if)
 		return;
 	if (sk->protocol == IPPROTO_TCP)
 		d->moved = tcp_steer(&d->hop, s, sk, side, c->flags);
@@ -262,8 +288,8 @@ static __always_inline void decide_handshake(struct decision *d, const struct pa
 }
 
 /* Forwarded packets, and what containers send through this namespace. */
-static __always_inline void decide_flow(struct decision *d, const struct packet *p,
-					const struct control *c)
+static __always_inline void decide_flow(struct decision *d, struct __sk_buff *skb,
+					const struct packet *p, const struct control *c)
 {
 	__u32 side = side_of(c->generation);
 	struct dmsc_flow_key key = {
@@ -273,13 +299,17 @@ static __always_inline void decide_flow(struct decision *d, const struct packet 
 	struct dmsc_endpoint *ep;
 	struct dmsc_flow *flow;
 
-	if (p->fragment)
+	if (p->fragment) {
+		d->denied = packet_denied(skb, p, c, DMSC_SID_UNKNOWN, DMSC_HOOK_EGRESS);
 		return;
+	}
 	flow = bpf_map_lookup_elem(&dmsc_flows, &key);
 	if (!flow && p->sport) {
 		key.sport = 0;
 		flow = bpf_map_lookup_elem(&dmsc_flows, &key);
 	}
+	d->denied = packet_denied(skb, p, c, flow ? flow->sid : DMSC_SID_UNKNOWN,
+				  DMSC_HOOK_EGRESS);
 	if (flow) {
 		d->sid = flow->sid;
 		d->slot = flow->slot;
@@ -311,7 +341,7 @@ static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
 		return;
 	sk = skb->sk;
 	if (!sk) {
-		decide_flow(d, p, c);
+		decide_flow(d, skb, p, c);
 		return;
 	}
 	full = bpf_sk_fullsock(sk);
@@ -320,7 +350,7 @@ static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
 	else if (full->type == SOCK_RAW && full->protocol == IPPROTO_TCP)
 		decide_handshake(d, p, c, NULL);	/* the kernel's own, for all */
 	else if (!full->type)
-		decide_flow(d, p, c);	/* not a socket of any protocol (BPF_PROG_TEST_RUN) */
+		decide_flow(d, skb, p, c);	/* not a socket of any protocol (BPF_PROG_TEST_RUN) */
 	else
 		decide_socket(d, skb, full, p, c);
 }
@@ -379,6 +409,8 @@ int dmsc_egress(struct __sk_buff *skb)
 
 	packet_parse(skb, &p);
 	decide(&d, skb, &p, &c);
+	if (d.denied)
+		return TC_ACT_SHOT;
 	d.class &= DMSC_NR_CLASSES - 1;
 	d.slot &= DMSC_NR_SLOTS - 1;
 	skb->priority = DMSC_PRIO(d.slot, d.class);

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
 /*
- * tc ingress: counts what arrives. The class is what the sender's DSCP stands
- * for; where classes do not travel in DSCP, it is the endpoint's.
+ * tc ingress: counts what arrives, and drops what policy denies from outside.
+ * The class is what the sender's DSCP stands for; where classes do not travel in
+ * DSCP, it is the endpoint's.
  */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
+#include "filter.h"
 #include "packet.h"
 #include "stats.h"
 #include "tables.h"
@@ -46,6 +48,8 @@ int dmsc_ingress(struct __sk_buff *skb)
 		return TC_ACT_UNSPEC;
 
 	packet_parse(skb, &p);
+	if (packet_denied(skb, &p, &c, DMSC_SID_UNKNOWN, DMSC_HOOK_INGRESS))
+		return TC_ACT_SHOT;
 	if (p.has_ports) {
 		local = endpoint_get(side_of(c.generation), &p.daddr, p.dport, p.proto);
 		if (!local)

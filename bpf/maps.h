@@ -123,6 +123,44 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } dmsc_class_stats __weak SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2 * DMSC_MAX_RULES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct dmsc_rule_key);
+	__type(value, struct dmsc_rule);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_rules __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DMSC_NR_HOOKS * DMSC_NR_REASONS);
+	__type(key, __u32);
+	__type(value, struct dmsc_denial);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_denials __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 256 * 1024);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_events __weak SEC(".maps");
+
+/* See events.h: how much this CPU has reported in this jiffy. */
+struct dmsc_sampling {
+	__u64 jiffy;
+	__u32 used;
+	__u32 reserved;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dmsc_sampling);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_sampling __weak SEC(".maps");
+
 /* See egress.bpf.c: the packet that this CPU is redirecting. */
 struct dmsc_reentry {
 	__u32 ifindex;

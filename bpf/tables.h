@@ -11,9 +11,12 @@
 #include <bpf/bpf_endian.h>
 
 #include "maps.h"
+#include "policy.h"
 
+#ifndef AF_INET
 #define AF_INET		2
 #define AF_INET6	10
+#endif
 
 /* Cgroups are looked for this deep: a Slurm task is at level 7, a pod at 4. */
 #define DMSC_CGROUP_LEVELS	10
@@ -118,17 +121,40 @@ static __always_inline struct dmsc_group *group_get(__u32 side, __u32 src, __u32
 }
 
 /*
- * What is said to whom: the class an instance may use when it wants @class.
+ * What is said to whom: the class an instance may use when it wants @class and
+ * policy leaves @mask of its classes (DMSC_NR_CLASSES when none is left).
  * Whoever is no instance has no claim to any class.
  */
-static __always_inline __u8 class_allowed(const struct dmsc_instance *inst, __u8 class)
+static __always_inline __u8 class_within(const struct dmsc_instance *inst, __u8 class, __u8 mask)
 {
 	if (!inst)
 		return DMSC_CLASS_DEFAULT;
 	class &= DMSC_NR_CLASSES - 1;
-	if (inst->class_mask & (1U << class))
+	mask &= inst->class_mask;
+	if (mask & (1U << class))
 		return class;
-	return inst->class_default & (DMSC_NR_CLASSES - 1);
+	class = inst->class_default & (DMSC_NR_CLASSES - 1);
+	if (mask & (1U << class))
+		return class;
+	/* What a rule leaves of it: the least important first. */
+	if (mask & (1U << DMSC_CLASS_BULK))
+		return DMSC_CLASS_BULK;
+	for (class = 0; class < DMSC_NR_CLASSES; class++) {
+		if (mask & (1U << class))
+			break;
+	}
+	return class;
+}
+
+static __always_inline __u8 class_allowed(const struct dmsc_instance *inst, __u8 class)
+{
+	return class_within(inst, class, 0xff) & (DMSC_NR_CLASSES - 1);
+}
+
+/* Whether @addr is one of the plan's hosts; known only with DMSC_CTL_POLICY. */
+static __always_inline bool host_known(__u32 side, const struct dmsc_addr *addr)
+{
+	return endpoint_get(side, addr, 0, 0) != NULL;
 }
 
 /*
@@ -158,36 +184,92 @@ struct ends {
 };
 
 /*
- * Fills what generation @generation says about a socket of instance @inst (NULL
- * for nobody) with these ends. Leaves alone what is not the tables' business:
- * the path in use, the cgroup, and the flags.
+ * Whose pair policy is asked about. @ep is the peer's endpoint, or the local one
+ * where the socket @answers: then the peer began, and if it is a host of the
+ * plan, its own data plane has decided.
  */
-static __always_inline void stamp_resolve(struct dmsc_stamp *s, __u32 generation,
-					  const struct dmsc_instance *inst, const struct ends *e)
+static __always_inline void policy_of_ends(struct policy *p, const struct dmsc_instance *inst,
+					   const struct dmsc_endpoint *ep, const struct ends *e,
+					   bool answers)
 {
-	__u32 side = side_of(generation);
+	if (answers) {
+		if (inst && !host_known(p->side, &e->peer)) {
+			p->dst_sid = inst->sid;
+			p->dst_mic = inst->mic;
+		}
+	} else {
+		if (inst) {
+			p->src_sid = inst->sid;
+			p->src_mic = inst->mic;
+		}
+		if (ep) {
+			p->dst_sid = ep->sid;
+			p->dst_mic = ep->mic;
+		}
+	}
+	dmsc_policy_ask(p);
+}
+
+/*
+ * Fills what generation @c says about a socket of instance @inst (NULL for
+ * nobody) with these ends, and in @p what policy says. Leaves alone what is not
+ * the tables' business: the path in use, the cgroup, and flags but DENIED.
+ *
+ * A global function, so that the verifier looks at it once and not at each call;
+ * hence also the checks of pointers that are never NULL.
+ */
+__weak int dmsc_stamp_resolve(struct dmsc_stamp *s, const struct control *c,
+			      const struct dmsc_instance *inst, const struct ends *e,
+			      struct policy *p)
+{
 	struct dmsc_endpoint *ep = NULL;
 	__u8 class = DMSC_CLASS_DEFAULT;
+	bool answers;
+	__u32 side;
+
+	if (!s || !c || !e || !p)
+		return 0;
+	side = side_of(c->generation);
+	answers = s->flags & DMSC_STAMP_F_PASSIVE;
 
 	s->peer_sid = DMSC_SID_UNKNOWN;
+	s->flags &= ~DMSC_STAMP_F_DENIED;
 	if (inst)
 		class = inst->class_default & (DMSC_NR_CLASSES - 1);
 	if (e->has_ports) {
-		if (!(s->flags & DMSC_STAMP_F_PASSIVE)) {
+		if (!answers) {
 			ep = endpoint_get(side, &e->peer, e->peer_port, e->proto);
 			if (ep)
 				s->peer_sid = ep->sid;
 		}
-		if (!ep && e->has_local)
+		if (!ep && e->has_local) {
 			ep = endpoint_get(side, &e->local, e->local_port, e->proto);
+			answers |= ep != NULL;
+		}
 		if (ep)
 			class = ep->class;
 	}
-	s->class = class_allowed(inst, class);
+	p->class_mask = 0xff;
+	p->action = DMSC_ACTION_ALLOW;
+	if (c->flags & DMSC_CTL_POLICY) {
+		p->side = side;
+		p->flags = c->flags;
+		policy_of_ends(p, inst, answers ? NULL : ep, e, answers);
+	}
+	class = class_within(inst, class, p->class_mask);
+	if (class >= DMSC_NR_CLASSES) {
+		class = DMSC_CLASS_DEFAULT;
+		p->action = DMSC_ACTION_DENY;
+		p->reason = DMSC_REASON_CLASS;
+	}
+	if (p->action == DMSC_ACTION_DENY)
+		s->flags |= DMSC_STAMP_F_DENIED;
+	s->class = class;
 	s->sid = inst ? inst->sid : DMSC_SID_UNKNOWN;
 	s->slot = inst ? inst->slot[s->class & (DMSC_NR_CLASSES - 1)] : 0;
 	s->path = path_choose(side, s, &e->peer);
-	s->generation = generation;
+	s->generation = c->generation;
+	return 0;
 }
 
 #endif /* DMSC_BPF_TABLES_H */

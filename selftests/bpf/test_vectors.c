@@ -6,10 +6,11 @@
  *   config                 a generation; its lines follow (vector_config.h)
  *   case NAME              a packet and one line for each program that gets it:
  *     packet LAYERS...     (vector_packet.h)
- *     egress VERDICT class CLASS slot SLOT sid SID [tos TOS]
- *     ingress VERDICT class CLASS sid SID
+ *     egress VERDICT class CLASS slot SLOT sid SID [tos TOS] [reason REASON]
+ *     ingress VERDICT class CLASS sid SID [reason REASON]
  *
- * VERDICT is next, redirect or drop. With `tos`, the first IP header has that
+ * VERDICT is next, redirect or drop, which is counted by its REASON (rule,
+ * default; audit is for what is let through) and nowhere else. With `tos`, the first IP header has that
  * traffic class afterwards, and IPv4 a checksum to it; every other byte must be
  * as before, always. SID and CLASS say which counters grow by this packet and
  * its bytes; no other counter may grow. A case is one test point.
@@ -36,6 +37,7 @@ static void take_config(size_t n)
 
 struct expected {
 	int dir, verdict, class, slot, tos; /* tos -1: as it was */
+	int reason;			    /* -1: policy has nothing to say */
 	uint32_t sid;
 };
 
@@ -44,7 +46,7 @@ static void read_expected(struct expected *e, char *line)
 	char *w[VECTOR_WORDS];
 	int n = words(line, w);
 
-	*e = (struct expected){ .tos = -1, .class = -1 };
+	*e = (struct expected){ .tos = -1, .class = -1, .reason = -1 };
 	e->dir = strcmp(w[0], "egress") ? DMSC_DIR_RX : DMSC_DIR_TX;
 	CHECK(n >= 2 && n % 2 == 0, "expected a verdict and pairs");
 	if (!strcmp(w[1], "next"))
@@ -62,12 +64,17 @@ static void read_expected(struct expected *e, char *line)
 			e->slot = vector_number(w[i + 1], DMSC_NR_SLOTS - 1);
 		else if (!strcmp(w[i], "sid"))
 			e->sid = vector_number(w[i + 1], UINT32_MAX);
+		else if (!strcmp(w[i], "reason"))
+			e->reason = !strcmp(w[i + 1], "rule")	 ? DMSC_REASON_RULE :
+				    !strcmp(w[i + 1], "default") ? DMSC_REASON_DEFAULT :
+								   DMSC_REASON_AUDIT;
 		else if (!strcmp(w[i], "tos"))
 			e->tos = vector_number(w[i + 1], 255);
 		else
 			tap_fail("# '%s' is nothing to expect", w[i]);
 	}
-	CHECK(e->class >= 0, "no class expected");
+	CHECK(e->class >= 0 || e->verdict == TC_ACT_SHOT, "no class expected");
+	CHECK(e->verdict != TC_ACT_SHOT || e->reason >= 0, "no reason expected");
 }
 
 /* The frame as it must come out. */
@@ -104,8 +111,29 @@ static void check_counters(const struct expected *e, const struct dmsc_stats *of
 	CHECK_EQ(sum.packets - all[1].packets, 0, "packets of the other direction");
 }
 
+/* Every reason of every hook: this one has counted, no other. */
+static void check_denials(const struct expected *e, struct dmsc_denial before[][DMSC_NR_REASONS],
+			  uint32_t len)
+{
+	int hook = e->dir == DMSC_DIR_TX ? DMSC_HOOK_EGRESS : DMSC_HOOK_INGRESS;
+	struct dmsc_denial now[DMSC_NR_HOOKS][DMSC_NR_REASONS];
+
+	CHECK(!dataplane_denials(dp, now, &env_err), "%s", env_err.text);
+	for (int h = 0; h < DMSC_NR_HOOKS; h++) {
+		for (int r = 0; r < DMSC_NR_REASONS; r++) {
+			int one = h == hook && r == e->reason;
+
+			CHECK_EQ(now[h][r].count - before[h][r].count, one, "hook %d, reason %d", h,
+				 r);
+			CHECK_EQ(now[h][r].bytes - before[h][r].bytes, one ? len : 0,
+				 "hook %d, reason %d", h, r);
+		}
+	}
+}
+
 static void run_one(const struct frame *f, char *line)
 {
+	struct dmsc_denial denials[DMSC_NR_HOOKS][DMSC_NR_REASONS];
 	struct dmsc_stats of, all[2];
 	struct frame_result r;
 	struct frame want = *f;
@@ -113,6 +141,7 @@ static void run_one(const struct frame *f, char *line)
 	uint32_t at;
 
 	read_expected(&e, line);
+	CHECK(!dataplane_denials(dp, denials, &env_err), "%s", env_err.text);
 	of = env_counter(dp, e.sid, e.class, e.dir);
 	all[0] = env_counter(dp, ANY_SID, ANY_CLASS, e.dir);
 	all[1] = env_counter(dp, ANY_SID, ANY_CLASS, !e.dir);
@@ -120,13 +149,14 @@ static void run_one(const struct frame *f, char *line)
 										DATAPLANE_INGRESS]),
 		  f, v0, &r);
 	CHECK_EQ(r.verdict, e.verdict, "verdict");
-	if (e.dir == DMSC_DIR_TX)
+	if (e.dir == DMSC_DIR_TX && e.verdict != TC_ACT_SHOT)
 		CHECK_EQ(r.priority, DMSC_PRIO(e.slot, e.class), "priority");
 	expected_bytes(&want, &e);
 	CHECK_EQ(r.out.len, want.len, "length");
 	for (at = 0; at < want.len; at++)
 		CHECK_EQ(r.out.b[at], want.b[at], "byte %u", at);
 	check_counters(&e, &of, all, f->len);
+	check_denials(&e, denials, f->len);
 }
 
 static size_t next_case;

@@ -3,9 +3,12 @@
  * A generation from lines, for the vectors:
  *
  *   flags [steer] [dscp]
+ *   policy allow|deny|audit          for what no rule is about
+ *   rule FROM TO ACTION [CLASS...]   each end is any, outside, sid:N or mic:N
+ *   host ADDR                        a host of the plan
  *   profile CLASS=DSCP...            which DSCP a class has; it stands for the class
  *   path NAME DEV NEXTHOP [up] [routed]
- *   endpoint ADDR PORT PROTO SID CLASS
+ *   endpoint ADDR PORT PROTO SID CLASS [MIC]
  *   flow SRC DST SPORT DPORT PROTO SID CLASS SLOT PATH     SPORT 0: any; PATH may be -
  *
  * PROTO is tcp, udp or a number.
@@ -26,6 +29,8 @@ struct vector_config {
 	struct dmsc_endpoint endpoints[VECTOR_ROWS];
 	struct dmsc_flow_key flow_keys[VECTOR_ROWS];
 	struct dmsc_flow flows[VECTOR_ROWS];
+	struct dmsc_rule_key rule_keys[VECTOR_ROWS];
+	struct dmsc_rule rules[VECTOR_ROWS];
 	struct dmsc_path paths[VECTOR_PATHS];
 	char path_names[VECTOR_PATHS][16];
 };
@@ -80,6 +85,8 @@ static inline void vector_config_init(struct vector_config *c)
 	c->t.endpoints = c->endpoints;
 	c->t.flow_keys = c->flow_keys;
 	c->t.flows = c->flows;
+	c->t.rule_keys = c->rule_keys;
+	c->t.rules = c->rules;
 	c->t.paths = c->paths;
 	c->t.nr_paths = 1;
 	memset(c->t.profile.class_of, 0xff, sizeof(c->t.profile.class_of));
@@ -124,30 +131,90 @@ static inline void config_path(struct vector_config *c, char **w, int n)
 			    (vector_has(w, n, "routed") ? DMSC_PATH_F_ROUTED : 0);
 }
 
+static inline uint8_t vector_action(const char *text)
+{
+	CHECK(!strcmp(text, "allow") || !strcmp(text, "deny") || !strcmp(text, "audit"),
+	      "'%s' is no action", text);
+	return !strcmp(text, "allow") ? DMSC_ACTION_ALLOW :
+	       !strcmp(text, "deny")  ? DMSC_ACTION_DENY :
+					DMSC_ACTION_AUDIT;
+}
+
+static inline void config_policy(struct vector_config *c, const char *text)
+{
+	uint8_t action = vector_action(text);
+
+	c->t.flags |= DMSC_CTL_POLICY | (action == DMSC_ACTION_DENY  ? DMSC_CTL_DENY :
+					 action == DMSC_ACTION_AUDIT ? DMSC_CTL_AUDIT :
+								       0);
+}
+
+static inline uint8_t vector_who(const char *text, uint32_t *id)
+{
+	*id = 0;
+	if (!strcmp(text, "any"))
+		return DMSC_WHO_ANY;
+	if (!strcmp(text, "outside"))
+		return DMSC_WHO_OUTSIDE;
+	CHECK(!strncmp(text, "sid:", 4) || !strncmp(text, "mic:", 4), "'%s'", text);
+	*id = vector_number(text + 4, UINT32_MAX);
+	return *text == 's' ? DMSC_WHO_SID : DMSC_WHO_MIC;
+}
+
+static inline void config_rule(struct vector_config *c, char **w, int n)
+{
+	size_t i = c->t.nr_rules++;
+	struct dmsc_rule_key *k = &c->rule_keys[i];
+	uint8_t mask = 0;
+
+	CHECK(i < VECTOR_ROWS && n >= 3, "rule FROM TO ACTION");
+	k->src_who = vector_who(w[0], &k->src);
+	k->dst_who = vector_who(w[1], &k->dst);
+	for (int class = 3; class < n; class ++)
+		mask |= 1U << vector_class(w[class]);
+	c->rules[i] = (struct dmsc_rule){
+		.action = vector_action(w[2]),
+		.class_mask = mask ?: 0xff,
+		.number = i + 1,
+	};
+}
+
+static inline void config_endpoint(struct vector_config *c, char **w, int n)
+{
+	size_t i = c->t.nr_endpoints++;
+
+	CHECK(i < VECTOR_ROWS, "too many endpoints");
+	c->endpoint_keys[i].addr = vector_addr(w[0]);
+	if (n < 5)
+		return; /* a host */
+	c->endpoint_keys[i].port = htons(vector_number(w[1], UINT16_MAX));
+	c->endpoint_keys[i].proto = vector_ipproto(w[2]);
+	c->endpoints[i] = (struct dmsc_endpoint){
+		.sid = vector_number(w[3], UINT32_MAX),
+		.class = vector_class(w[4]),
+		.mic = n > 5 ? vector_number(w[5], UINT32_MAX) : 0,
+	};
+}
+
 /* One line, as words. */
 static inline void vector_config_line(struct vector_config *c, char **w, int n)
 {
 	size_t i;
 
 	if (!strcmp(w[0], "flags")) {
-		c->t.flags = (vector_has(w, n, "steer") ? DMSC_CTL_STEER : 0) |
-			     (vector_has(w, n, "dscp") ? DMSC_CTL_DSCP : 0);
+		c->t.flags |= (vector_has(w, n, "steer") ? DMSC_CTL_STEER : 0) |
+			      (vector_has(w, n, "dscp") ? DMSC_CTL_DSCP : 0);
 	} else if (!strcmp(w[0], "profile")) {
 		config_profile(c, w + 1, n - 1);
 	} else if (!strcmp(w[0], "path")) {
 		config_path(c, w + 1, n - 1);
-	} else if (!strcmp(w[0], "endpoint") && n == 6) {
-		i = c->t.nr_endpoints++;
-		CHECK(i < VECTOR_ROWS, "too many endpoints");
-		c->endpoint_keys[i] = (struct dmsc_endpoint_key){
-			.addr = vector_addr(w[1]),
-			.port = htons(vector_number(w[2], UINT16_MAX)),
-			.proto = vector_ipproto(w[3]),
-		};
-		c->endpoints[i] = (struct dmsc_endpoint){
-			.sid = vector_number(w[4], UINT32_MAX),
-			.class = vector_class(w[5]),
-		};
+	} else if (!strcmp(w[0], "policy") && n == 2) {
+		config_policy(c, w[1]);
+	} else if (!strcmp(w[0], "rule")) {
+		config_rule(c, w + 1, n - 1);
+	} else if ((!strcmp(w[0], "host") && n == 2) ||
+		   (!strcmp(w[0], "endpoint") && (n == 6 || n == 7))) {
+		config_endpoint(c, w + 1, n - 1);
 	} else if (!strcmp(w[0], "flow") && n == 10) {
 		i = c->t.nr_flows++;
 		CHECK(i < VECTOR_ROWS, "too many flows");

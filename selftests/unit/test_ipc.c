@@ -192,6 +192,19 @@ static void test_conf(void **state)
 	assert_int_equal(c.classes[DMSC_CLASS_DATA].weight, 7);
 	assert_int_equal(c.classes[DMSC_CLASS_DATA].share, 200);
 	assert_int_equal(hostconf_read("/nowhere/dmsc.yaml", &c, &err), -ENOENT);
+	assert_false(policy_in_use(&c.policy));
+	if (read_conf("policy:\n  default: audit\n  rules:\n"
+		      "    - {from: a.b, to: outside, action: deny}\n"
+		      "    - {from: any, to: m, classes: [data, bulk]}\n",
+		      &c, &err))
+		fail_msg("%s", err.text);
+	assert_true(policy_in_use(&c.policy));
+	assert_int_equal(policy_flags(&c.policy), DMSC_CTL_POLICY | DMSC_CTL_AUDIT);
+	assert_int_equal(c.policy.nr_rules, 2);
+	assert_string_equal(c.policy.rules[0].from, "a.b");
+	assert_int_equal(c.policy.rules[0].action, DMSC_ACTION_DENY);
+	assert_int_equal(c.policy.rules[1].class_mask, 1 << DMSC_CLASS_DATA | 1 << DMSC_CLASS_BULK);
+	assert_int_equal(c.policy.rules[1].line, 5);
 }
 
 static void test_conf_refused(void **state)
@@ -221,6 +234,21 @@ static void test_conf_refused(void **state)
 		{ "classes: {data: {limit: 1}}\n", ":1: data: limit: 1 bytes" },
 		{ "classes: {data: {colour: 1}}\n", ":1: colour: unknown key" },
 		{ "classes: {data: {mode: fair}}\n", ":1: mode: unknown mode" },
+		{ "policy: {default: maybe}\n",
+		  ":1: policy: default: 'maybe', expected allow, deny or audit" },
+		{ "policy: {rules: {}}\n", ":1: policy: rules" },
+		{ "policy:\n  rules:\n    - {from: a}\n", ":3: policy: rules" },
+		{ "policy:\n  rules:\n    - {from: any, to: any, action: deny}\n",
+		  ":3: policy: rules: from any to any is no rule" },
+		{ "policy:\n  rules:\n    - {from: a, to: b}\n    - {from: a, to: b, action: deny}\n",
+		  ":4: policy: rules: from a to b given twice, expected once (first in line 3)" },
+		{ "policy: {rules: [{from: a, to: b, classes: [fast]}]}\n",
+		  ":1: policy: classes: unknown class" },
+		{ "policy: {rules: [{from: a, to: b, classes: []}]}\n",
+		  ":1: policy: classes: empty" },
+		{ "policy: {rules: [{from: a, to: b, action: deny, classes: [data]}]}\n",
+		  ":1: policy: classes: given with action: deny" },
+		{ "policy: {colour: red}\n", ":1: policy" },
 		{ "classes: [data]\n", ":1: classes: expected a mapping" },
 		{ "interfaces: rail0\n", ":1: interfaces: expected a list" },
 		{ "interfaces: [interface-name-too-long]\n", ":1: interfaces: too long" },

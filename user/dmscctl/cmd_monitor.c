@@ -5,6 +5,27 @@
 #include "dmscctl/ctl.h"
 #include "dmscctl/units.h"
 
+/* "denied at connect by rule 3: a (SID 7) to 10.0.0.2 port 80" */
+static void print_denied(const struct ctl *c, const char *name, const json_t *ev)
+{
+	const json_t *local = json_object_get(ev, "local"), *peer = json_object_get(ev, "peer");
+	const char *in = ctl_str(ev, "hook");
+
+	printf("%s%s%s at %s by ", ctl_color(c, strcmp(name, "audit") ? "down" : "up"),
+	       strcmp(name, "audit") ? "denied" : "audited", ctl_plain(c), in);
+	if (ctl_int(ev, "rule"))
+		printf("rule %lld", ctl_int(ev, "rule"));
+	else
+		printf("%s", ctl_str(ev, "reason"));
+	printf(": %s port %lld", ctl_str(ev, "from"), ctl_int(ev, "from_port"));
+	if (ctl_int(local, "sid"))
+		printf(" (here %s)", ctl_str(local, "name"));
+	printf(" to %s port %lld", ctl_str(ev, "to"), ctl_int(ev, "to_port"));
+	if (ctl_int(peer, "sid"))
+		printf(" (%s)", ctl_str(peer, "name"));
+	putchar('\n');
+}
+
 static void print_event(const struct ctl *c, const json_t *ev)
 {
 	const char *name = ctl_str(ev, "event"), *state = ctl_str(ev, "state");
@@ -25,6 +46,8 @@ static void print_event(const struct ctl *c, const json_t *ev)
 	else if (!strcmp(name, "drops"))
 		printf("drops on interface %lld in class %s: %lld packets so far\n",
 		       ctl_int(ev, "ifindex"), ctl_str(ev, "class"), ctl_int(ev, "packets"));
+	else if (!strcmp(name, "denied") || !strcmp(name, "audit"))
+		print_denied(c, name, ev);
 	else
 		printf("%s\n", name);
 }
@@ -69,7 +92,7 @@ static int run(struct ctl *c, int argc, char **argv)
 const struct command cmd_monitor = {
 	.name = "monitor",
 	.usage = "",
-	.summary = "events as they happen: generations, paths, drops",
+	.summary = "events as they happen: generations, paths, drops, denials",
 	.details = "With --json one object a line. Ends with ^C, or when dmscd stops.",
 	.run = run,
 };

@@ -11,6 +11,7 @@
 
 #include "dmscd/daemon.h"
 #include "dmscd/hops.h"
+#include "dmscd/policy.h"
 #include "dmscd/queuectl.h"
 #include "lib/log.h"
 
@@ -59,6 +60,7 @@ int datapath_open(struct daemon *d)
 		return ret;
 	}
 	d->dp_why.text[0] = '\0';
+	policy_watch(d);
 	return 0;
 }
 
@@ -97,6 +99,7 @@ int datapath_remove(struct daemon *d, struct dmsc_error *err)
 
 	/* First what decides over a restart: nothing shall come back by itself. */
 	ret = registry_set_enabled(d->registry, false, err);
+	policy_unwatch(d);
 	dataplane_close(d->dp);
 	d->dp = NULL;
 	one = datapath_is_pinned(d) ? dataplane_flush(&cfg, &e) : 0;

@@ -323,6 +323,7 @@ int hostplan_build(struct daemon *d, struct hostplan *hp, struct dmsc_error *err
 		.host = hp->host,
 		.profile = &d->conf.profile,
 		.flags = (d->conf.steer ? DMSC_CTL_STEER : 0) | (d->conf.mark ? DMSC_CTL_DSCP : 0),
+		.policy = policy_in_use(&d->conf.policy) ? &d->conf.policy : NULL,
 		.cgroup_ids = hp->cgroup_ids,
 		.ifindexes = hp->ifindexes,
 	};

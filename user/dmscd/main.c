@@ -19,6 +19,7 @@
 #include "dmscd/control.h"
 #include "dmscd/daemon.h"
 #include "dmscd/datapath.h"
+#include "dmscd/policy.h"
 #include "dmscd/queuectl.h"
 #include "dmscd/watch.h"
 #include "lib/log.h"
@@ -222,6 +223,7 @@ static void close_all(struct daemon *d)
 	watch_stop(d);
 	queuectl_close(d);
 	hostplan_free(d->current);
+	policy_unwatch(d);
 	dataplane_close(d->dp);
 	rtnl_close(d->rtnl);
 	registry_close(d->registry);

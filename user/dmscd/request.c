@@ -13,6 +13,7 @@
 #include "dmscd/control.h"
 #include "dmscd/daemon.h"
 #include "dmscd/datapath.h"
+#include "dmscd/policy.h"
 #include "dmscd/queuectl.h"
 #include "dmscd/watch.h"
 #include "lib/log.h"
@@ -488,6 +489,16 @@ static int do_counters(struct call *c)
 	return 0;
 }
 
+static int do_policy(struct call *c)
+{
+	return policy_json(c->d, c->answer, c->err);
+}
+
+static int do_explain(struct call *c)
+{
+	return explain_json(c->d, c->req, c->answer, c->err);
+}
+
 static int do_off(struct call *c)
 {
 	int ret;
@@ -518,12 +529,11 @@ static const struct {
 	const char *name;
 	int (*fn)(struct call *c);
 } requests[] = {
-	{ "version", do_version }, { "status", do_status },
-	{ "apply", do_apply },	   { "services", do_services },
-	{ "paths", do_paths },	   { "path-set", do_path_set },
-	{ "classes", do_classes }, { "class-set", do_class_set },
-	{ "queues", do_queues },   { "counters", do_counters },
-	{ "off", do_off },	   { "monitor", do_monitor },
+	{ "version", do_version },   { "status", do_status },	    { "apply", do_apply },
+	{ "services", do_services }, { "paths", do_paths },	    { "path-set", do_path_set },
+	{ "classes", do_classes },   { "class-set", do_class_set }, { "queues", do_queues },
+	{ "counters", do_counters }, { "policy", do_policy },	    { "explain", do_explain },
+	{ "off", do_off },	     { "monitor", do_monitor },
 };
 
 int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answer,
@@ -548,6 +558,6 @@ int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answ
 		return 0;
 	}
 	return dmsc_fail(err, -EINVAL,
-			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, counters, off or monitor",
+			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, counters, policy, explain, off or monitor",
 			 cmd);
 }

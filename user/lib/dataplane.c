@@ -256,6 +256,7 @@ void dataplane_close(struct dataplane *dp)
 		munmap(dp->ctl, sizeof(*dp->ctl));
 	if (dp->paths)
 		munmap(dp->paths, 2 * DMSC_MAX_PATHS * sizeof(*dp->paths));
+	dataplane_events_close(dp);
 	dmsc__destroy(dp->skel);
 	free(dp);
 }

@@ -40,6 +40,9 @@ struct dataplane_tables {
 	const struct dmsc_flow_key *flow_keys;
 	const struct dmsc_flow *flows;
 	size_t nr_flows;
+	const struct dmsc_rule_key *rule_keys;
+	const struct dmsc_rule *rules;
+	size_t nr_rules;
 	const struct dmsc_path *paths; /* paths[0] is unused (DMSC_PATH_NONE) */
 	size_t nr_paths;
 };
@@ -80,6 +83,20 @@ struct dataplane_counter {
 /** dataplane_counters - all counters; *out is to be freed by the caller */
 int dataplane_counters(struct dataplane *dp, struct dataplane_counter **out, size_t *n,
 		       struct dmsc_error *err);
+
+/** dataplane_denials - what policy denied or reported so far, over all CPUs */
+int dataplane_denials(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS][DMSC_NR_REASONS],
+		      struct dmsc_error *err);
+
+/**
+ * dataplane_events_fd, dataplane_events - sampled denials
+ *
+ * The descriptor can be polled for input; dataplane_events() then hands all that
+ * is there to @fn. One reader only. A negative errno on failure.
+ */
+int dataplane_events_fd(struct dataplane *dp, struct dmsc_error *err);
+int dataplane_events(struct dataplane *dp, void (*fn)(const struct dmsc_sample *ev, void *arg),
+		     void *arg);
 
 /** dataplane_close - forget; programs, maps and links stay pinned and at work */
 void dataplane_close(struct dataplane *dp);

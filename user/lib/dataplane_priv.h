@@ -20,6 +20,7 @@ struct dataplane {
 	struct dmsc_ctl *ctl;	 /* mapped; generation and flags are one word */
 	struct dmsc_path *paths; /* mapped; both sides */
 	bool tcx;
+	struct ring_buffer *events; /* dataplane_events.c */
 };
 
 /* Both hooks of an interface. */
@@ -46,6 +47,9 @@ int dataplane_pin_link_path(char *out, size_t len, const char *dir, const char *
 int dataplane_pin_each_link(const char *dir,
 			    int (*fn)(const char *path, const char *name, void *arg), void *arg);
 void dataplane_pin_remove(const char *dir);
+
+/* dataplane_events.c */
+void dataplane_events_close(struct dataplane *dp);
 
 /* dataplane_attach.c: hooks */
 bool dataplane_have_tcx(const struct dataplane *dp);

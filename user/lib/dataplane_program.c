@@ -54,6 +54,7 @@ union any_key {
 	struct dmsc_flow_key flow;
 	struct dmsc_hop_key hop;
 	struct dmsc_stats_key stats;
+	struct dmsc_rule_key rule;
 };
 
 static void sleep_ms(int ms)
@@ -152,6 +153,29 @@ static int check_paths(const struct dataplane_tables *t, struct dmsc_error *err)
 	return 0;
 }
 
+static int check_rules(const struct dataplane_tables *t, struct dmsc_error *err)
+{
+	size_t i;
+
+	for (i = 0; i < t->nr_rules; i++) {
+		const struct dmsc_rule_key *k = &t->rule_keys[i];
+		bool src = k->src_who == DMSC_WHO_SID || k->src_who == DMSC_WHO_MIC;
+		bool dst = k->dst_who == DMSC_WHO_SID || k->dst_who == DMSC_WHO_MIC;
+
+		if (k->src_who > DMSC_WHO_OUTSIDE || k->dst_who > DMSC_WHO_OUTSIDE ||
+		    src != !!k->src || dst != !!k->dst || k->reserved)
+			return dmsc_fail(err, -EINVAL, "rules[%zu]: whom it is about is unclear", i);
+		if (!src && !dst && k->src_who == k->dst_who)
+			return dmsc_fail(err, -EINVAL,
+					 "rules[%zu]: is about no instance and no cluster of them",
+					 i);
+		if (t->rules[i].action > DMSC_ACTION_AUDIT || !t->rules[i].number)
+			return dmsc_fail(err, -EINVAL, "rules[%zu]: action %u, number %u", i,
+					 t->rules[i].action, t->rules[i].number);
+	}
+	return 0;
+}
+
 static int check_tables(const struct dataplane_tables *t, struct dmsc_error *err)
 {
 	size_t i;
@@ -159,6 +183,8 @@ static int check_tables(const struct dataplane_tables *t, struct dmsc_error *err
 
 	if (!ret)
 		ret = check_paths(t, err);
+	if (!ret)
+		ret = check_rules(t, err);
 	if (ret)
 		return ret;
 	for (i = 0; i < t->nr_endpoints; i++) {
@@ -384,7 +410,7 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 	const struct table tables[] = {
 		TABLE(t, instance, DMSC_MAX_INSTANCES), TABLE(t, endpoint, DMSC_MAX_ENDPOINTS),
 		TABLE(t, group, DMSC_MAX_GROUPS),	TABLE(t, peer, DMSC_MAX_PEERS),
-		TABLE(t, flow, DMSC_MAX_FLOWS),
+		TABLE(t, flow, DMSC_MAX_FLOWS),		TABLE(t, rule, DMSC_MAX_RULES),
 	};
 	const size_t nr_tables = sizeof(tables) / sizeof(tables[0]);
 	uint32_t generation = next_generation(dp->ctl->generation), side = generation & 1;

@@ -349,8 +349,13 @@ static int top_key(struct reader *r, const char *key, const yaml_node_t *kn, con
 	}
 	if (!strcmp(key, "classes"))
 		return each_key(r, vn, key, classes_key, NULL);
+	if (!strcmp(key, "policy")) {
+		struct yaml_file f = { .name = r->file, .doc = r->doc, .err = r->err };
+
+		return policy_read(&f, (yaml_node_t *)vn, &c->policy);
+	}
 	return bad(r, kn, key,
-		   "unknown key, expected host, socket, state, pin_dir, cgroup_root, interfaces, profile, dscp, lossless_dscp, allow_lossless, queues, bpf, steer, mark, reapply, install_qdisc or classes");
+		   "unknown key, expected host, socket, state, pin_dir, cgroup_root, interfaces, profile, dscp, lossless_dscp, allow_lossless, queues, bpf, steer, mark, reapply, install_qdisc, classes or policy");
 }
 
 static int read_document(struct reader *r)

@@ -11,6 +11,7 @@
 
 #include "lib/error.h"
 #include "lib/model.h"
+#include "lib/policy.h"
 #include "lib/profile.h"
 #include "lib/queues.h"
 
@@ -34,6 +35,7 @@ struct hostconf {
 	bool reapply;	    /* the stored plan, after a reboot */
 	bool install_qdisc; /* where the system's default qdisc is */
 	struct queue_class classes[DMSC_NR_CLASSES];
+	struct policy policy; /* who may talk to whom; all may without one */
 };
 
 /**

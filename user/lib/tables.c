@@ -436,65 +436,136 @@ static int endpoint_cmp(const void *a, const void *b)
 	return memcmp(&x->key, &y->key, sizeof(x->key));
 }
 
-static int build_endpoints(struct build *b)
+struct endpoint_rows {
+	struct endpoint_row *rows;
+	size_t n, cap;
+};
+
+static int add_endpoint(struct build *b, struct endpoint_rows *e, const struct endpoint_row *row)
+{
+	if (e->n == e->cap) {
+		size_t cap = e->cap ? 2 * e->cap : 64;
+		struct endpoint_row *rows = reallocarray(e->rows, cap, sizeof(*rows));
+
+		if (!rows)
+			return dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
+		e->rows = rows;
+		e->cap = cap;
+	}
+	e->rows[e->n++] = *row;
+	return 0;
+}
+
+static int add_ports(struct build *b, struct endpoint_rows *e, uint32_t k)
 {
 	const struct plan *p = b->in->plan;
+	const struct plan_instance *in = &p->instances[k];
+	int ret = 0;
+
+	for (unsigned int c = 0; c < DMSC_NR_CLASSES && !ret; c++) {
+		struct endpoint_row row = {
+			.key = { .addr = p->topo.nodes[p->hosts[in->host].node].addr,
+				 .port = htons(in->port[c]),
+				 .proto = IPPROTO_TCP },
+			.val = { .sid = in->sid, .mic = in->mic, .class = c },
+			.instance = k,
+		};
+
+		if (!in->port[c])
+			continue;
+		ret = add_endpoint(b, e, &row);
+		/* To bind it on all addresses is to bind it. */
+		memset(&row.key.addr, 0, sizeof(row.key.addr));
+		if (!ret && in->host == b->in->host && b->in->policy)
+			ret = add_endpoint(b, e, &row);
+	}
+	return ret;
+}
+
+/* What these addresses send has been checked where it was sent. */
+static int add_hosts(struct build *b, struct endpoint_rows *e)
+{
+	const struct plan *p = b->in->plan;
+	int ret = 0;
+
+	for (uint32_t h = 0; h < p->nr_hosts && !ret; h++) {
+		struct endpoint_row row = { .key.addr = p->topo.nodes[p->hosts[h].node].addr,
+					    .instance = MODEL_NONE };
+
+		ret = add_endpoint(b, e, &row);
+		for (uint32_t l = 0; l < p->topo.nr_links && !ret; l++) {
+			if (!tables_link_of(p, h, l))
+				continue;
+			row.key.addr = p->topo.links[l].addr_a;
+			ret = add_endpoint(b, e, &row);
+		}
+	}
+	return ret;
+}
+
+static int emit_endpoints(struct build *b, struct endpoint_rows *e)
+{
 	struct dataplane_tables *t = &b->out->t;
 	struct dmsc_endpoint_key *keys;
 	struct dmsc_endpoint *vals;
-	struct endpoint_row *rows;
-	size_t n = 0, i = 0;
 
-	for (uint32_t k = 0; k < p->nr_instances; k++)
-		for (unsigned int c = 0; c < DMSC_NR_CLASSES; c++)
-			n += p->instances[k].port[c] != 0;
-	if (n > DMSC_MAX_ENDPOINTS)
+	if (e->n > DMSC_MAX_ENDPOINTS)
 		return dmsc_fail(b->err, -EINVAL,
-				 "plan: instances: %zu ports in all, expected at most %u", n,
+				 "plan: instances: %zu ports in all, expected at most %u", e->n,
 				 DMSC_MAX_ENDPOINTS);
-	rows = calloc(n + 1, sizeof(*rows));
-	keys = calloc(n + 1, sizeof(*keys));
-	vals = calloc(n + 1, sizeof(*vals));
+	keys = calloc(e->n + 1, sizeof(*keys));
+	vals = calloc(e->n + 1, sizeof(*vals));
 	t->endpoint_keys = keys;
 	t->endpoints = vals;
-	if (!rows || !keys || !vals) {
-		free(rows);
+	if (!keys || !vals)
 		return dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
-	}
-	for (uint32_t k = 0; k < p->nr_instances; k++) {
-		const struct plan_instance *in = &p->instances[k];
+	if (e->n)
+		qsort(e->rows, e->n, sizeof(*e->rows), endpoint_cmp);
+	for (size_t i = 0; i < e->n; i++) {
+		const struct endpoint_row *row = &e->rows[i];
 
-		for (unsigned int c = 0; c < DMSC_NR_CLASSES; c++) {
-			if (!in->port[c])
-				continue;
-			rows[i].key.addr = p->topo.nodes[p->hosts[in->host].node].addr;
-			rows[i].key.port = htons(in->port[c]);
-			rows[i].key.proto = IPPROTO_TCP;
-			rows[i].val.sid = in->sid;
-			rows[i].val.mic = in->mic;
-			rows[i].val.class = c;
-			rows[i].instance = k;
-			i++;
+		if (i && !endpoint_cmp(row, row - 1)) {
+			if (row->instance == MODEL_NONE)
+				continue; /* a link's address that is the host's, too */
+			return dmsc_fail(b->err, -EINVAL,
+					 "plan: instances[%u].port: %u is also a port of instances[%u] on the same host, expected one of its own",
+					 row->instance, ntohs(row->key.port), row[-1].instance);
 		}
+		keys[t->nr_endpoints] = row->key;
+		vals[t->nr_endpoints++] = row->val;
 	}
-	qsort(rows, n, sizeof(*rows), endpoint_cmp);
-	for (i = 0; i < n; i++) {
-		if (i && !endpoint_cmp(&rows[i], &rows[i - 1])) {
-			int ret =
-				dmsc_fail(b->err, -EINVAL,
-					  "plan: instances[%u].port: %u is also a port of instances[%u] on the same host, expected one of its own",
-					  rows[i].instance, ntohs(rows[i].key.port),
-					  rows[i - 1].instance);
-
-			free(rows);
-			return ret;
-		}
-		keys[i] = rows[i].key;
-		vals[i] = rows[i].val;
-	}
-	free(rows);
-	t->nr_endpoints = n;
 	return 0;
+}
+
+static int build_endpoints(struct build *b)
+{
+	struct endpoint_rows e = { 0 };
+	int ret = 0;
+
+	for (uint32_t k = 0; k < b->in->plan->nr_instances && !ret; k++)
+		ret = add_ports(b, &e, k);
+	if (!ret && b->in->policy)
+		ret = add_hosts(b, &e);
+	if (!ret)
+		ret = emit_endpoints(b, &e);
+	free(e.rows);
+	return ret;
+}
+
+static int build_policy(struct build *b)
+{
+	struct dataplane_tables *t = &b->out->t;
+	struct dmsc_rule_key *keys;
+	struct dmsc_rule *rules;
+	int ret;
+
+	if (!b->in->policy)
+		return 0;
+	t->flags |= policy_flags(b->in->policy);
+	ret = policy_rows(b->in->policy, b->in->plan, &keys, &rules, &t->nr_rules, b->err);
+	t->rule_keys = keys;
+	t->rules = rules;
+	return ret;
 }
 
 int tables_build(const struct tables_input *in, struct tables *out, struct dmsc_error *err)
@@ -526,6 +597,8 @@ int tables_build(const struct tables_input *in, struct tables *out, struct dmsc_
 		ret = build_flows(&b);
 	if (!ret)
 		ret = emit_choices(&b);
+	if (!ret)
+		ret = build_policy(&b);
 out:
 	free(b.groups.c);
 	free(b.any.c);
@@ -547,6 +620,8 @@ void tables_free(struct tables *t)
 	free((void *)t->t.peers);
 	free((void *)t->t.flow_keys);
 	free((void *)t->t.flows);
+	free((void *)t->t.rule_keys);
+	free((void *)t->t.rules);
 	free(t->paths);
 	free(t->about);
 	free(t->queues);
@@ -586,6 +661,10 @@ static void blob_fill(struct blob *b, const struct tables *t, const struct dmsc_
 	blob_put(b, d->peers, d->nr_peers, sizeof(*d->peers));
 	blob_put(b, d->flow_keys, d->nr_flows, sizeof(*d->flow_keys));
 	blob_put(b, d->flows, d->nr_flows, sizeof(*d->flows));
+	if (d->nr_rules) { /* so that who has no policy keeps his generation over an upgrade */
+		blob_put(b, d->rule_keys, d->nr_rules, sizeof(*d->rule_keys));
+		blob_put(b, d->rules, d->nr_rules, sizeof(*d->rules));
+	}
 	blob_put(b, paths, d->nr_paths, sizeof(*paths));
 }
 

@@ -9,6 +9,7 @@
 
 #include "lib/dataplane.h"
 #include "lib/model.h"
+#include "lib/policy.h"
 #include "lib/profile.h"
 #include "lib/queues.h"
 
@@ -16,9 +17,10 @@ struct tables_input {
 	const struct plan *plan;
 	uint32_t host; /* index into plan->hosts */
 	const struct profile *profile;
-	uint32_t flags;		    /* DMSC_CTL_* */
-	const uint64_t *cgroup_ids; /* by plan instance; read for local ones */
-	const uint32_t *ifindexes;  /* by topology link; read for the host's links */
+	uint32_t flags;		     /* DMSC_CTL_*, without those of the policy */
+	const struct policy *policy; /* NULL: none */
+	const uint64_t *cgroup_ids;  /* by plan instance; read for local ones */
+	const uint32_t *ifindexes;   /* by topology link; read for the host's links */
 };
 
 /* What a row of dmsc_paths stands for: towards a host, out of one link. */
@@ -45,7 +47,8 @@ bool tables_link_of(const struct plan *p, uint32_t host, uint32_t link);
 /**
  * tables_build - make the rows
  *
- * Endpoints: every instance's ports. Groups: for what local instances send,
+ * Endpoints: every instance's ports; with a policy also every host's addresses
+ * (port 0), and the local ports on any address (::). Groups: for what local instances send,
  * the planned path; for what they receive, the way back through the link by
  * which it arrives, so that answers keep to the rail of their data. Where a
  * receiver's peers all come by one rail that is also its path for a peer

@@ -24,6 +24,7 @@
 #define DMSC_MAX_FLOWS		65536	/* each side */
 #define DMSC_MAX_HOPS		8192	/* next hops of both sides' paths */
 #define DMSC_MAX_STATS		65536	/* {SID, class, direction} */
+#define DMSC_MAX_RULES		4096	/* each side */
 
 #define DMSC_SID_UNKNOWN	0U
 #define DMSC_SID_ANY		0U	/* in a group key: whoever has no entry of its own */
@@ -47,6 +48,9 @@ struct dmsc_ctl {
 
 #define DMSC_CTL_STEER		(1U << 0)	/* redirect to the chosen path */
 #define DMSC_CTL_DSCP		(1U << 1)	/* write the class's DSCP */
+#define DMSC_CTL_POLICY		(1U << 2)	/* ask dmsc_rules who may talk to whom */
+#define DMSC_CTL_DENY		(1U << 3)	/* what no rule is about is denied */
+#define DMSC_CTL_AUDIT		(1U << 4)	/* what no rule is about is reported */
 
 /*
  * Map dmsc_profile: array, one entry a side. How a class travels between
@@ -85,6 +89,11 @@ struct dmsc_endpoint_key {
 	__u8  side;
 };
 
+/*
+ * Port and protocol 0: a host of the plan, whose own data plane has checked what
+ * it sends; sid is 0. Address :: stands for all addresses of this host. Both are
+ * there only with DMSC_CTL_POLICY.
+ */
 struct dmsc_endpoint {
 	__u32 sid;
 	__u32 mic;
@@ -188,6 +197,7 @@ struct dmsc_stamp {
 #define DMSC_STAMP_F_PASSIVE	(1U << 0)	/* bound here, or accepted from such */
 #define DMSC_STAMP_F_STEERED	(1U << 1)	/* ifindex and nexthop are in use */
 #define DMSC_STAMP_F_LIVE	(1U << 2)	/* has sent before */
+#define DMSC_STAMP_F_DENIED	(1U << 3)	/* policy: not with this peer */
 
 /* Map dmsc_stats: per-CPU hash, and dmsc_class_stats: per-CPU array by class. */
 struct dmsc_stats_key {
@@ -208,6 +218,91 @@ struct dmsc_stats {
 };
 
 /* Map dmsc_class_stats: index dir * DMSC_NR_CLASSES + class. */
+
+/*
+ * Map dmsc_rules: hash. Who may talk to whom, from the one that begins to the
+ * one that is spoken to; answers belong to the conversation. The most specific
+ * rule counts: an instance before its cluster (MIC) before anybody; of two rules
+ * as specific as each other that with the more specific source. What no rule is
+ * about, ctl's flags decide. Two ends that are both outside are nobody's
+ * business here.
+ */
+enum dmsc_who {
+	DMSC_WHO_ANY,		/* id 0 */
+	DMSC_WHO_MIC,		/* id: a MIC's */
+	DMSC_WHO_SID,		/* id: a SID */
+	DMSC_WHO_OUTSIDE,	/* id 0: who is no instance */
+};
+
+struct dmsc_rule_key {
+	__u32 src;
+	__u32 dst;
+	__u8  src_who;		/* enum dmsc_who */
+	__u8  dst_who;
+	__u8  side;
+	__u8  reserved;
+};
+
+enum dmsc_action {
+	DMSC_ACTION_ALLOW,
+	DMSC_ACTION_DENY,
+	DMSC_ACTION_AUDIT,	/* allowed, counted and sampled */
+};
+
+struct dmsc_rule {
+	__u8  action;		/* enum dmsc_action */
+	__u8  class_mask;	/* classes for it, within those of the instance */
+	__u16 reserved;
+	__u32 number;		/* of the rule in the configuration, from 1 */
+};
+
+/* Where something was denied or audited, and why. */
+enum dmsc_hook {
+	DMSC_HOOK_CONNECT,
+	DMSC_HOOK_BIND,
+	DMSC_HOOK_SEND,
+	DMSC_HOOK_EGRESS,
+	DMSC_HOOK_INGRESS,
+	DMSC_NR_HOOKS,
+};
+
+enum dmsc_reason {
+	DMSC_REASON_RULE,	/* a rule denies it */
+	DMSC_REASON_DEFAULT,	/* no rule is about it, and the default denies it */
+	DMSC_REASON_CLASS,	/* no class is left that both rule and instance allow */
+	DMSC_REASON_FOREIGN,	/* to bind another instance's endpoint */
+	DMSC_REASON_AUDIT,	/* allowed: only reported */
+	DMSC_NR_REASONS,
+};
+
+/* Map dmsc_denials: per-CPU array; index hook * DMSC_NR_REASONS + reason. */
+struct dmsc_denial {
+	__u64 count;		/* calls, or packets as on the wire */
+	__u64 bytes;		/* of packets */
+	__u64 sampled;		/* how many of them went to dmsc_events */
+};
+
+/* Map dmsc_events: ring buffer, for one reader. */
+struct dmsc_sample {
+	__u64 time;		/* ns, CLOCK_MONOTONIC */
+	__u32 kind;		/* DMSC_SAMPLE_* */
+	__u32 generation;
+	__u32 sid, peer_sid;	/* of the local and the remote end, 0 unknown */
+	__u32 rule;		/* number, 0 none */
+	__u32 ifindex;		/* of packets, else 0 */
+	__u32 path;
+	__u32 length;		/* bytes, of packets */
+	struct dmsc_addr saddr, daddr;	/* saddr: zero where it is not chosen yet */
+	__be16 sport, dport;
+	__u16 slot;
+	__u8  proto;
+	__u8  class;
+	__u8  hook;		/* enum dmsc_hook */
+	__u8  reason;		/* enum dmsc_reason, of DMSC_SAMPLE_POLICY */
+	__u8  reserved[6];
+};
+
+#define DMSC_SAMPLE_POLICY	1	/* denied or audited */
 
 #define DMSC_ASSERT_SIZE(type, size) \
 	_Static_assert(sizeof(type) == (size), #type " must have " #size " bytes")
@@ -231,5 +326,9 @@ DMSC_ASSERT_SIZE(struct dmsc_hop, 4);
 DMSC_ASSERT_SIZE(struct dmsc_stamp, 48);
 DMSC_ASSERT_SIZE(struct dmsc_stats_key, 8);
 DMSC_ASSERT_SIZE(struct dmsc_stats, 32);
+DMSC_ASSERT_SIZE(struct dmsc_rule_key, 12);
+DMSC_ASSERT_SIZE(struct dmsc_rule, 8);
+DMSC_ASSERT_SIZE(struct dmsc_denial, 24);
+DMSC_ASSERT_SIZE(struct dmsc_sample, 88);
 
 #endif /* _UAPI_LINUX_DMSC_BPF_H */

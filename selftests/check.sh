@@ -28,6 +28,8 @@ done
 .ci/deps --install || exit 1
 make -j2 tests || exit 1
 [ ${#kernels[@]} = 0 ] || selftests/vm/root.sh "${kernels[@]}" || exit 1
+# What guests drive the netlink family with.
+selftests/ynl/stage.sh || exit 1
 logs=build/check
 rm -rf $logs
 mkdir -p $logs

@@ -9,7 +9,7 @@
 #
 # A test is a source file, so that a binary whose source is gone is not run:
 #   selftests/{unit,bpf,netns,kmod}/test_*.c    build/selftests/... is run
-#   selftests/{fuzz,netns,kmod,vm}/test_*.sh
+#   selftests/{fuzz,netns,kmod,vm,ynl}/test_*.sh
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 export CMOCKA_MESSAGE_OUTPUT=TAP
@@ -51,6 +51,7 @@ native)
 	run vm/test_splat selftests/vm/test_splat.sh
 	tests unit
 	tests fuzz
+	tests ynl
 	tests bpf "${as_root[@]}"
 	tests netns "${as_root[@]}"
 	run lint selftests/lint/lint.sh
@@ -60,6 +61,7 @@ guest)
 	export DMSC_ROUNDS=${DMSC_ROUNDS:-4}
 	export DMSC_FRAMES=${DMSC_FRAMES:-20000}
 	tests kmod
+	run ynl/client python3 selftests/ynl/client.py
 	tests bpf
 	tests netns
 	[ ! -e selftests/vm/emulate.sh ] || run vm/emulate selftests/vm/emulate.sh

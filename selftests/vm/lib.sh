@@ -38,6 +38,10 @@ known_kernel() {
 	die "kernel '$1': expected one of: $DMSC_KERNELS"
 }
 
+# The series of the source package, for checkpatch and netlink's generator.
+# shellcheck disable=SC2034 # for who sources this
+KERNEL_SOURCE=7.3
+
 # need_root SCRIPT ARGUMENT...: goes on as root; what the script leaves in the
 # work tree is given back by give_back.
 need_root() {

@@ -6,14 +6,16 @@
 # the named kernels with their headers into it. Kept in $DMSC_CACHE; each step
 # leaves a stamp, so that an interrupted run goes on where it stopped.
 #
-# root.sh --source: prints a folder with the kernel's own checkpatch and its
-# word lists, out of Debian's kernel source package.
+# root.sh --source: prints a folder with the kernel's own checkpatch and its word
+# lists, and its generator and client for netlink specifications, out of Debian's
+# kernel source package.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 SUITE=trixie
-SOURCE=linux-source-6.12
-SOURCE_FILES=(scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch)
+SOURCE=linux-source-$KERNEL_SOURCE
+SOURCE_FILES=(scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.checkpatch
+	tools/net/ynl/pyynl Documentation/netlink/genetlink-legacy.yaml)
 PACKAGES=(iproute2 iperf3 bpftool kmod gcc make bc pahole libelf-dev python3 dkms
 	ethtool procps iputils-ping busybox-static sparse libcap2-bin netcat-openbsd strace
 	libbpf1 libmnl0 libyaml-0-2 libjansson4 libsqlite3-0 libsystemd0 libcmocka0)
@@ -23,11 +25,12 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 [ "$1" = --source ] || for series; do known_kernel "$series"; done
 
 recipe=$(printf '%s\n' "$SUITE" "${PACKAGES[@]}" | sha256sum | cut -c1-16)
+source_recipe=$(printf '%s\n' "${SOURCE_FILES[@]}" | sha256sum | cut -c1-16)
 src=$DMSC_CACHE/$SOURCE
 
 root_ready() { [ "$(cat "$ROOT/.recipe" 2>/dev/null)" = "$recipe" ]; }
 kernel_ready() { [ -e "$ROOT/.kernel-$1" ] && kernel_version "$1" > /dev/null; }
-source_ready() { [ -e "$src/.complete" ]; }
+source_ready() { [ -e "$src/.complete-$source_recipe" ]; }
 all_ready() {
 	local series
 	[ "$1" != --source ] || { source_ready; return; }
@@ -44,49 +47,43 @@ if all_ready "$@"; then
 fi
 need_root "$0" "$@"
 mkdir -p "$DMSC_CACHE"
+# The source is no part of the root, and guests may go on while it is fetched.
+add_source() {
+	local debs whole=$DMSC_CACHE/source-$KERNEL_SOURCE tarball
+	# shellcheck source=selftests/vm/apt.sh
+	. "$(dirname "$0")/apt.sh"
+	debs=$apt/source
+	if [ -e "$whole/.complete" ]; then
+		rm -rf "$src"
+		mkdir -p "$src"
+		(cd "$whole" && cp -a --parents -t "$src" "${SOURCE_FILES[@]}")
+		touch "$src/.complete-$source_recipe"
+		return
+	fi
+	apt_update
+	say "cache: $DMSC_CACHE: tools out of Debian's $SOURCE (150 MB, about half a minute, once)"
+	mkdir -p "$debs"
+	(cd "$debs" && fetch "$SOURCE")
+	rm -rf "$src" "$debs/tree"
+	dpkg-deb --fsys-tarfile "$debs"/*.deb | tar -x -C "$debs" --wildcards './usr/src/*.tar.*'
+	tarball=$(echo "$debs"/usr/src/*.tar.*)
+	mkdir -p "$src"
+	tar -xf "$tarball" -C "$src" --strip-components=1 "${SOURCE_FILES[@]/#/$SOURCE/}"
+	rm -rf "$debs"
+	touch "$src/.complete-$source_recipe"
+}
+
+if [ "$1" = --source ]; then
+	source_ready || add_source
+	echo "$src"
+	exit 0
+fi
+
 exec 9> "$DMSC_CACHE/lock"
 flock -n 9 || { say "cache: waiting for another run that uses $DMSC_CACHE"; flock 9; }
 
-# The mirror is the one that this machine's apt uses.
-# shellcheck disable=SC2016 # apt's own variable
-mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' | grep -v -- '-security' |
-	sort | uniq -c | sort -rn | awk 'NR == 1 { print $2 }')
-[ -n "$mirror" ] || die "root.sh: apt knows no package mirror (see /etc/apt/sources.list)"
-[ -e "$keyring" ] || die "root.sh: no $keyring (package debian-archive-keyring)"
-
-# An apt of our own, so that the machine's sources stay as they are.
-apt=$DMSC_CACHE/apt
-apt_options=(-q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=/dev/null
-	-o Dir::Etc::preferencesparts=/dev/null -o Dir::State::lists="$apt/lists" -o Dir::Cache="$apt"
-	-o Dir::Cache::archives="$apt/archives" -o Dir::State::status=/dev/null
-	-o APT::Sandbox::User=root -o APT::Architecture=amd64 -o Acquire::Retries=3)
-
-apt_failed() {
-	tail -n 3 "$DMSC_CACHE/apt.log" >&2
-	die "$1, see $DMSC_CACHE/apt.log"
-}
-
-apt_update() {
-	local suite
-	mkdir -p "$apt"/{lists/partial,archives/partial}
-	for suite in bookworm bookworm-updates trixie trixie-updates trixie-backports; do
-		echo "deb [signed-by=$keyring] $mirror $suite main"
-	done > "$apt/sources.list"
-	apt-get "${apt_options[@]}" update > "$DMSC_CACHE/apt.log" 2>&1 ||
-		apt_failed "apt-get update failed"
-}
-
-# newest REGEX: the newest package of that name in all the suites
-newest() {
-	apt-cache "${apt_options[@]}" search --names-only "$1" | awk '{ print $1 }' |
-		grep -v -e -rt-amd64 -e -cloud-amd64 | sort -V | tail -n 1
-}
-
-# fetch PACKAGE...: into the current folder
-fetch() {
-	apt-get "${apt_options[@]}" download "$@" >> "$DMSC_CACHE/apt.log" 2>&1 ||
-		apt_failed "cannot download $*"
-}
+# shellcheck source=selftests/vm/apt.sh
+. "$(dirname "$0")/apt.sh"
 
 make_root() {
 	local include
@@ -146,25 +143,6 @@ add_kernel() {
 	touch "$ROOT/.kernel-$series"
 }
 
-add_source() {
-	local debs=$apt/source tarball
-	say "cache: $DMSC_CACHE: checkpatch out of Debian's $SOURCE (140 MB, about half a minute, once)"
-	mkdir -p "$debs"
-	(cd "$debs" && fetch "$SOURCE")
-	rm -rf "$src" "$debs/tree"
-	dpkg-deb --fsys-tarfile "$debs"/*.deb | tar -x -C "$debs" --wildcards './usr/src/*.tar.*'
-	tarball=$(echo "$debs"/usr/src/*.tar.*)
-	mkdir -p "$src"
-	tar -xf "$tarball" -C "$src" --strip-components=1 "${SOURCE_FILES[@]/#/$SOURCE/}"
-	rm -rf "$debs"
-	touch "$src/.complete"
-}
-
-if [ "$1" = --source ]; then
-	source_ready || { apt_update; add_source; }
-	echo "$src"
-	exit 0
-fi
 root_ready || make_root
 updated=
 for series; do

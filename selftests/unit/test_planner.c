@@ -567,6 +567,9 @@ static void test_refusals(void **state)
 	j.par.micro_batches = 8;
 	j.par.data = 2;
 	j.model.sequence = 2048;
+	j.par.bucket = 4096;
+	refused(&j, &t, "gpt13b.yaml:13: parallel: more than 4194304 steps");
+	j.par.bucket = 0;
 	/* a fabric in two pieces */
 	t.nr_links = 4;
 	refused(&j, &t, "no path from");

@@ -362,9 +362,22 @@ static void schedule_rank(struct decomposition *x)
 /* The fewest steps that a rank may have, so that a hopeless plan is not begun. */
 static double least_steps(const struct decomposition *x)
 {
-	double passes = (double)schedule_length(&x->order) * x->chunks;
+	const struct job_parallel *par = &x->job->par;
+	double passes = schedule_length(&x->order), steps, params = 0;
+	uint32_t u, n = x->grid.pipeline * x->order.interleave;
+	uint64_t moe = UINT64_MAX;
 
-	return passes * (1 + (x->grid.tensor > 1 ? 2 : 0));
+	for (u = 0; u < n; u++) {
+		params += x->stages[u].params;
+		moe = x->stages[u].moe_layers < moe ? x->stages[u].moe_layers : moe;
+	}
+	steps = passes * x->chunks * (1 + (x->grid.tensor > 1 ? 2 : 0));
+	/* At least one all-to-all a pass; a message to and from each other member. */
+	if (moe)
+		steps += passes * 2 * (par->expert - 1);
+	if (par->bucket && x->grid.data > 1)
+		steps += 2 * params * x->job->model.grad_bytes / par->bucket / x->grid.pipeline;
+	return steps;
 }
 
 static void schedule_ranks(struct decomposition *x)

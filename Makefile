@@ -6,7 +6,7 @@
 # new file needs no change here:
 #   user/lib/*.c, user/planner/*.c, kmod/core/*.c   libraries
 #   user/PROGRAM/*.c                                one program a directory
-#   bpf/*.bpf.c                                     linked into one object
+#   bpf/*.bpf.c                                     linked into one object, but for own_bpf
 #   selftests/{unit,bpf,netns,kmod}/*.c             one test or helper a file
 #   selftests/fuzz/fuzz_*.c                         one fuzzer a file
 #   selftests/bench/planner/*.c                     one program, a group of benchmarks a file
@@ -45,8 +45,10 @@ PROGRAMS := dmscd dmscctl emulator
 program_dirs := $(foreach p,$(PROGRAMS),$(if $(wildcard user/$(p)/*.c),$(p)))
 programs := $(addprefix $(B)/user/,$(program_dirs))
 libs := $(B)/libplanner.a $(B)/libdmsc.a
-bpf_objs := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(sort $(wildcard bpf/*.bpf.c)))
-skel := $(if $(bpf_objs),$(B)/bpf/dmsc.skel.h)
+# One object for the classifier; the gateway runs on gateways only and is one of its own.
+own_bpf := bpf/gateway.bpf.c
+bpf_objs := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(filter-out $(own_bpf),$(sort $(wildcard bpf/*.bpf.c))))
+skel := $(B)/bpf/dmsc.skel.h $(own_bpf:%.bpf.c=$(B)/%.skel.h)
 
 tests = $(patsubst %.c,$(B)/%,$(wildcard selftests/$(1)/*.c))
 unit_tests := $(call tests,unit)
@@ -57,7 +59,7 @@ fuzzers := $(patsubst %.c,$(B)/%,$(wildcard selftests/fuzz/fuzz_*.c))
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(B)/tools.ok $(programs) $(if $(bpf_objs),$(B)/bpf/dmsc.bpf.o) kmod-here
+all: $(B)/tools.ok $(programs) $(skel) kmod-here
 
 # A missing tool or library is named with its package before a compiler trips over it.
 $(B)/tools.ok: .ci/deps

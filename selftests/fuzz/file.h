@@ -45,10 +45,12 @@ static inline void fuzz_refused(int ret, const struct dmsc_error *err, const cha
 static inline struct topology fuzz_topology(uint32_t gpus)
 {
 	static struct topo_node nodes[] = {
-		{ "host0", NODE_HOST, 0, { { [10] = 0xff, 0xff, 10, 255, 0, 1 } }, 1 },
-		{ "host1", NODE_HOST, 0, { { [10] = 0xff, 0xff, 10, 255, 0, 2 } }, 2 },
-		{ "store0", NODE_HOST, 0, { { [10] = 0xff, 0xff, 10, 255, 0, 3 } }, 3 },
-		{ "leaf0", NODE_LEAF, 0, { { [10] = 0xff, 0xff, 10, 255, 0, 4 } }, 4 },
+		{ .name = "host0", .kind = NODE_HOST, .addr.b = { [10] = 0xff, 0xff, 10, 255, 0, 1 } },
+		{ .name = "host1", .kind = NODE_HOST, .addr.b = { [10] = 0xff, 0xff, 10, 255, 0, 2 } },
+		{ .name = "store0",
+		  .kind = NODE_HOST,
+		  .addr.b = { [10] = 0xff, 0xff, 10, 255, 0, 3 } },
+		{ .name = "leaf0", .kind = NODE_LEAF, .addr.b = { [10] = 0xff, 0xff, 10, 255, 0, 4 } },
 	};
 	static struct topo_link links[] = {
 		{ .a = 0, .b = 3, .if_a = "rail0", .if_b = "p0", .rate = 400000000000 },

@@ -74,6 +74,96 @@ static void test_aicb(void **state)
 	}
 }
 
+/*
+ * The same jobs as a job file: what the planner decomposes is what AICB counted,
+ * but for the deviations that are listed. Each wants 128 GPUs.
+ */
+static const struct {
+	const char *file, *job;
+	struct plan_totals more; /* in the file than from the job, modulo 2^64 */
+} same[] = {
+	/* the loss, which the planner leaves out, and a scalar over the replicas */
+	{ "G13B-M1-C01_GPT13B_megatron_tp8_pp1_mbs1.csv",
+	  "model: {layers: 40, hidden: 5120, sequence: 2048, vocabulary: 32000}\n"
+	  "parallel: {tensor: 8, data: 16, zero: 1}\n",
+	  { .tp_all_reduce_forward = 3 * 8192, .dp_all_reduce = 4 } },
+	{ "G13B-M1-C02_GPT13B_megatron_tp8_pp1_mbs1_sp.csv",
+	  "model: {layers: 40, hidden: 5120, sequence: 2048, vocabulary: 32000}\n"
+	  "parallel: {tensor: 8, data: 16, zero: 1, sequence: true}\n",
+	  { .tp_all_reduce_forward = 3 * 8192, .dp_all_reduce = 4 } },
+	/* padding to the ranks; gradients are labelled all-reduce; the flag of overflow */
+	{ "L13B-D1-C03_Llama13B_zero2_mbs1.csv",
+	  "preset: llama-13b\nmodel: {precision: {gradients: 2}}\n"
+	  "parallel: {data: 128, zero: 2}\n",
+	  { .dp_all_gather = 512,
+	    .dp_reduce_scatter = -2 * LLAMA13B,
+	    .dp_all_reduce = 2 * LLAMA13B + 1 } },
+	/* the norms once more after the step; a norm of gradients and the flag */
+	{ "L7B-D1-C02_Llama7B_zero3_mbs1.csv",
+	  "preset: llama-7b\nmodel: {precision: {gradients: 2}}\n"
+	  "parallel: {data: 128, zero: 3}\n",
+	  { .dp_all_gather = 65 * 8192, .dp_all_reduce = 9 } },
+};
+
+static void test_jobs(void **state)
+{
+	uint32_t i, k;
+
+	(void)state;
+	if (!data_file(same[0].file))
+		skip();
+	for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		static const char big[] = "examples/cluster16.yaml";
+		char text[400], *file;
+		struct plan job, aicb_plan;
+		const uint64_t *a = (uint64_t *)&aicb_plan.totals, *b = (uint64_t *)&job.totals;
+		const uint64_t *more = (uint64_t *)&same[i].more;
+
+		snprintf(text, sizeof(text), "name: x\n%s", same[i].job);
+		file = temp_file(text, strlen(text));
+		job = make_plan(file, big, NULL);
+		aicb_plan = make_plan(file, big, data_file(same[i].file));
+		for (k = 0; k < sizeof(job.totals) / sizeof(*a); k++) {
+			if (a[k] != b[k] + more[k])
+				fail_msg("%s: total %u: %llu, from the job %llu", same[i].file, k,
+					 (unsigned long long)a[k], (unsigned long long)b[k]);
+		}
+		plan_free(&job);
+		plan_free(&aicb_plan);
+		unlink(file);
+		free(file);
+	}
+}
+
+/* The messages over a boundary of the pipeline, which are right in the file of 8 stages. */
+static void test_boundaries(void **state)
+{
+	static const char text[] =
+		"name: x\npreset: llama-65b\n"
+		"parallel: {tensor: 2, pipeline: 8, data: 8, micro_batches: 8, scatter_gather: false, exchanges: 1}\n";
+	struct plan job, file;
+	char *name;
+
+	(void)state;
+	if (!data_file("L65B-M1-C05_Llama65B_megatron_tp2_pp8_mbs1.csv"))
+		skip();
+	name = temp_file(text, strlen(text));
+	job = make_plan(name, "examples/cluster16.yaml", NULL);
+	file = make_plan(name, "examples/cluster16.yaml",
+			 data_file("L65B-M1-C05_Llama65B_megatron_tp2_pp8_mbs1.csv"));
+	assert_true(job.totals.pp_send_forward == file.totals.pp_send_forward);
+	assert_true(job.totals.pp_send_backward == file.totals.pp_send_backward);
+	/*
+	 * Each of the file's stages has all 80 layers: 8 times the all-reduces of
+	 * the layers, and the embedding's on every stage instead of once a rank.
+	 */
+	assert_true(file.totals.tp_all_reduce_forward == 8 * job.totals.tp_all_reduce_forward);
+	plan_free(&job);
+	plan_free(&file);
+	unlink(name);
+	free(name);
+}
+
 /* ---- files made here ---- */
 
 #define HEADER \
@@ -411,6 +501,7 @@ static void test_mutations(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_jobs),	       cmocka_unit_test(test_boundaries),
 		cmocka_unit_test(test_aicb),	       cmocka_unit_test(test_expert_groups),
 		cmocka_unit_test(test_pipeline_folds), cmocka_unit_test(test_posted_batch),
 		cmocka_unit_test(test_measured),       cmocka_unit_test(test_refusals),

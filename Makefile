@@ -27,7 +27,9 @@ ALL_CFLAGS = $(CFLAGS) -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE \
 	-DDMSC_VERSION=\"$(DMSC_VERSION)\" -I. -Iinclude/uapi -Iuser -I$(B) -MMD -MP
 BPF_CFLAGS = -O2 -g -mcpu=v3 -Wall -Wextra -Werror -Iinclude/uapi -Ibpf \
 	-idirafter /usr/include/$(shell gcc -dumpmachine) -MMD -MP
-LIBS	= -lbpf -lelf -lz -lmnl -lyaml -ljansson -lsqlite3 -lsystemd -lm
+# kissfft is asked for only by programs that use it.
+LIBS	= -lbpf -lelf -lz -lmnl -lyaml -ljansson -lsqlite3 -lsystemd \
+	-Wl,--as-needed -lkissfft-float -Wl,--no-as-needed -lm
 
 ifeq ($(V),1)
 Q :=

@@ -36,6 +36,9 @@ refused 'levels out of range' "'0', expected 1[.][.]" "$dmscctl" order -l 0 -f "
 refused 'more jobs than GPUs' "job.yaml:[0-9]+: parallel" "$dmscctl" order -f "$work/job.yaml" -f "$work/job.yaml" -f "$work/job.yaml" -f "$work/job.yaml" -t "$work/topology.yaml"
 refused 'an unknown set-up' "'tcp', expected" "$dmscctl" simulate -u dmsc,tcp -f "$work/job.yaml" -t "$work/topology.yaml"
 refused 'no iterations' "'0', expected 1[.][.]" "$dmscctl" simulate -n 0 -f "$work/job.yaml" -t "$work/topology.yaml"
+printf '5\nsix\n' > "$work/counts"
+refused 'a count that is no number' "$work/counts:2: 'six', expected" "$dmscctl" predict "$work/counts"
+refused 'too few counts' "3 values, expected" "$dmscctl" predict <(printf '1\n2\n3\n')
 refused 'a plan and a job' 'both' "$dmscctl" apply "$work/plan.json" -f "$work/job.yaml"
 refused 'path down of nothing' 'path' "$dmscctl" path down
 refused 'class set without =' "'weight', expected NAME=VALUE" "$dmscctl" class set data weight
@@ -44,7 +47,7 @@ refused 'env of an unknown class' 'class' "$dmscctl" env -k noise
 sed 's/tensor: 2/tensor: 3/' "$work/job.yaml" > "$work/bad.yaml"
 refused 'a job that does not fit, with file and line' "^dmscctl: $work/bad.yaml:[0-9]+: " \
 	"$dmscctl" plan -f "$work/bad.yaml" -t "$work/topology.yaml"
-for command in '' plan order simulate apply status service path class queue counters policy explain monitor env doctor gateway off; do
+for command in '' plan order simulate predict apply status service path class queue counters policy explain monitor env doctor gateway off; do
 	# shellcheck disable=SC2086 # the first is no word at all
 	"$dmscctl" $command --help > "$work/help" 2>&1
 	equal "--help: dmscctl $command" "$? $(head -c 7 "$work/help")" '0 Usage: '
@@ -56,6 +59,10 @@ equal 'a simulation has its set-ups and iterations' "$("$dmscctl" simulate -j -n
 equal 'its page is whole' "$(head -c 15 "$work/page.html") $(tail -n 1 "$work/page.html") $(grep -c '<svg' "$work/page.html")" '<!doctype html> </html> 8'
 "$dmscctl" simulate -f "$work/job.yaml" -t "$work/topology.yaml" --page /proc/nowhere > /dev/null 2>&1
 equal 'a page that cannot be written: status 1' $? 1
+python3 -c 'for i in range(1000): print(10**6 if i % 125 < 40 else 0)' > "$work/counts"
+equal 'a period out of counts' "$("$dmscctl" predict -j "$work/counts" | json "round(j['period_ns'] / 1e6), j['bytes'], round(j['next_ns'] / 1e6)")" '[125, 40000000.0, 1000]'
+python3 -c 'for i in range(40): print(100 + i % 2 if i < 30 else 150)' > "$work/counts"
+equal 'a change in iteration times' "$("$dmscctl" predict -j --times "$work/counts" | json "[(c['line'], c['what']) for c in j['changes']], 140 < j['next'] < 160")" '[[[32, "slower"]], true]'
 equal 'one job is the first' "$("$dmscctl" order -j -f "$work/job.yaml" -t "$work/topology.yaml" | json "j['jobs'][0]['rank'], j['jobs'][0]['level'], j['utilisation']['order'] > 0")" '[0, 0, true]'
 "$dmscctl" plan -f "$work/job.yaml" -t "$work/topology.yaml" -o /proc/nowhere > /dev/null 2>&1
 equal 'a plan that cannot be written: status 1' $? 1

@@ -19,6 +19,8 @@ SOURCE_FILES=(scripts/checkpatch.pl scripts/spelling.txt scripts/const_structs.c
 PACKAGES=(iproute2 iperf3 bpftool kmod gcc make bc pahole libelf-dev python3 dkms
 	ethtool procps iputils-ping busybox-static sparse libcap2-bin netcat-openbsd strace
 	libbpf1 libmnl0 libyaml-0-2 libjansson4 libsqlite3-0 libsystemd0 libcmocka0)
+# Libraries without dependencies of their own: unpacked into a root that is there already.
+LIBRARIES=(libkissfft-float131)
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 [ $# -gt 0 ] || die "usage: root.sh KERNEL...|--source (kernels: $DMSC_KERNELS)"
@@ -29,12 +31,18 @@ source_recipe=$(printf '%s\n' "${SOURCE_FILES[@]}" | sha256sum | cut -c1-16)
 src=$DMSC_CACHE/$SOURCE
 
 root_ready() { [ "$(cat "$ROOT/.recipe" 2>/dev/null)" = "$recipe" ]; }
+libraries_ready() {
+	local name
+	for name in "${LIBRARIES[@]}"; do
+		[ -e "$ROOT/.library-$name" ] || return 1
+	done
+}
 kernel_ready() { [ -e "$ROOT/.kernel-$1" ] && kernel_version "$1" > /dev/null; }
 source_ready() { [ -e "$src/.complete-$source_recipe" ]; }
 all_ready() {
 	local series
 	[ "$1" != --source ] || { source_ready; return; }
-	root_ready || return 1
+	root_ready && libraries_ready || return 1
 	for series; do
 		kernel_ready "$series" || return 1
 	done
@@ -143,8 +151,22 @@ add_kernel() {
 	touch "$ROOT/.kernel-$series"
 }
 
+add_library() {
+	local debs=$apt/library-$1
+	mkdir -p "$debs"
+	(cd "$debs" && fetch "$1")
+	dpkg-deb -x "$debs"/*.deb "$ROOT"
+	rm -rf "$debs"
+	touch "$ROOT/.library-$1"
+}
+
 root_ready || make_root
 updated=
+for name in "${LIBRARIES[@]}"; do
+	[ -e "$ROOT/.library-$name" ] && continue
+	[ -n "$updated" ] || { apt_update; updated=1; }
+	add_library "$name"
+done
 for series; do
 	kernel_ready "$series" && continue
 	[ -n "$updated" ] || { apt_update; updated=1; }

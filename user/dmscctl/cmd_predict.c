@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dmscctl/ctl.h"
+#include "dmscctl/units.h"
+#include "planner/period.h"
+#include "planner/predict.h"
+
+#define BIN_US 1000
+
+struct values {
+	double *v;
+	uint32_t nr, room;
+};
+
+/* One number a line; the first mistake is told with its line. */
+static int read_values(const char *file, struct values *out, struct dmsc_error *err)
+{
+	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
+	char line[256], *rest;
+	int ret = 0;
+
+	if (!f)
+		return dmsc_fail(err, -EINVAL, "%s: %s", file, strerror(errno));
+	while (!ret && fgets(line, sizeof(line), f)) {
+		double value = strtod(line, &rest);
+
+		if (out->nr == out->room) {
+			uint32_t room = out->room ? 2 * out->room : 4096;
+			void *grown = realloc(out->v, room * sizeof(*out->v));
+
+			if (!grown) {
+				ret = dmsc_fail(err, -ENOMEM, "out of memory for %s", file);
+				break;
+			}
+			out->v = grown;
+			out->room = room;
+		}
+		if (out->nr == PERIOD_BINS_MAX) {
+			ret = dmsc_fail(err, -EINVAL, "%s: more than %u values", file,
+					PERIOD_BINS_MAX);
+		} else if (rest == line || rest[strspn(rest, " \t\r\n")] || !isfinite(value) ||
+			   value < 0) {
+			line[strcspn(line, "\r\n")] = '\0';
+			ret = dmsc_fail(err, -EINVAL, "%s:%u: '%s', expected a number, 0 or more",
+					file, out->nr + 1, line);
+		} else {
+			out->v[out->nr++] = value;
+		}
+	}
+	if (!ret && ferror(f))
+		ret = dmsc_fail(err, -EINVAL, "%s: cannot be read", file);
+	if (f != stdin)
+		fclose(f);
+	return ret;
+}
+
+static int show_period(const struct ctl *c, const struct values *v, double bin_ns,
+		       struct dmsc_error *err)
+{
+	char a[UNITS_LEN], b[UNITS_LEN];
+	struct period p;
+	int ret;
+
+	ret = period_find(v->v, v->nr, &p);
+	if (ret == -EINVAL)
+		return dmsc_fail(err, ret, "%u values, expected %u to %u", v->nr, 3 * PERIOD_MIN,
+				 PERIOD_BINS_MAX);
+	if (ret)
+		return dmsc_fail(err, ret,
+				 ret == -ENODATA ? "nothing repeats in these counts" :
+						   "out of memory");
+	if (c->json)
+		return ctl_print_json(
+			json_pack("{s:f, s:f, s:f, s:f, s:i, s:o, s:o}", "period_ns",
+				  p.period * bin_ns, "jitter_ns", p.jitter * bin_ns, "bytes", p.bytes,
+				  "strength", p.strength, "iterations", p.iterations, "onset_ns",
+				  isfinite(p.onset) ? json_real(p.onset * bin_ns) : json_null(),
+				  "next_ns",
+				  isfinite(p.next) ? json_real(p.next * bin_ns) : json_null()));
+	printf("period:     %s (jitter %s), %u iterations seen, likeness %.2f\n",
+	       units_time(p.period * bin_ns, c->exact, a),
+	       units_time(p.jitter * bin_ns, c->exact, b), p.iterations, p.strength);
+	printf("bytes:      %s an iteration\n", units_bytes(p.bytes, c->exact, a));
+	if (isfinite(p.next))
+		printf("next burst: %s from the first count on, %s after the last one\n",
+		       units_time(p.next * bin_ns, c->exact, a),
+		       units_time(fmax(0, p.next - v->nr) * bin_ns, c->exact, b));
+	else
+		printf("next burst: unknown, the traffic does not pause\n");
+	return 0;
+}
+
+static int show_times(const struct ctl *c, const struct values *v)
+{
+	json_t *changes = json_array();
+	struct series s;
+	struct watch w;
+
+	series_init(&s);
+	watch_init(&w);
+	for (uint32_t i = 0; i < v->nr; i++) {
+		enum watch_event e = watch_add(&w, v->v[i]);
+
+		series_add(&s, v->v[i]);
+		if (e == WATCH_NOTHING)
+			continue;
+		json_array_append_new(changes, json_pack("{s:i, s:s}", "line", i + 1, "what",
+							 e == WATCH_SLOWER ? "slower" : "faster"));
+		if (!c->json)
+			printf("line %u: %s\n", i + 1, e == WATCH_SLOWER ? "slower" : "faster");
+	}
+	if (c->json)
+		return ctl_print_json(json_pack("{s:f, s:i, s:o}", "next", series_next(&s),
+						"values", v->nr, "changes", changes));
+	printf("next: %.6g (%u values, %zu changes)\n", series_next(&s), v->nr,
+	       json_array_size(changes));
+	json_decref(changes);
+	return 0;
+}
+
+static int run(struct ctl *c, int argc, char **argv)
+{
+	const char *bin = NULL;
+	bool times = false;
+	const struct opt opts[] = {
+		{ "bin", 'b', "US", "length of a bin in microseconds (1000)", &bin, NULL },
+		{ "times", 0, NULL, "the values are iteration times", NULL, &times },
+		{ 0 }
+	};
+	unsigned long long bin_us = BIN_US;
+	struct values v = { .nr = 0 };
+	struct dmsc_error err;
+	int ret, status;
+
+	if (ctl_options(c, argc, argv, opts, 1, 1, &status) < 0)
+		return status;
+	if (bin && (!ctl_number(bin, 1000000000, &bin_us) || !bin_us))
+		return ctl_usage(c, "--bin: '%s', expected microseconds, 1..1000000000", bin);
+	ret = read_values(argv[1], &v, &err);
+	if (!ret && times && !v.nr)
+		ret = dmsc_fail(&err, -EINVAL, "%s: 0 values, expected at least 1", argv[1]);
+	if (!ret)
+		ret = times ? show_times(c, &v) : show_period(c, &v, bin_us * 1e3, &err);
+	free(v.v);
+	return ret ? ctl_fail(ret, &err) : 0;
+}
+
+const struct command cmd_predict = {
+	.name = "predict",
+	.usage = "[--bin US] [--times] FILE",
+	.summary = "period and next burst out of byte counts, or the next iteration's time",
+	.details = "FILE has one number a line; - is standard input. Works without dmscd.",
+	.run = run,
+};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Generic netlink family "dmsc": registration, policies, the list of qdiscs
- * of each network namespace, and events.
+ * Generic netlink family "dmsc": registration, policies, and the list of qdiscs
+ * of each network namespace.
  */
 #include <linux/module.h>
 #include <linux/rtnetlink.h>
@@ -18,6 +18,12 @@ static const struct nla_policy class_policy[DMSC_CLASS_A_MAX + 1] = {
 	[DMSC_CLASS_A_LIMIT]	= { .type = NLA_U32 },	/* range wider than a policy's s16 */
 	[DMSC_CLASS_A_ECN]	= { .type = NLA_U32 },
 	[DMSC_CLASS_A_STATS]	= { .type = NLA_REJECT },
+	[DMSC_CLASS_A_CEIL]	= { .type = NLA_U64 },
+	[DMSC_CLASS_A_CODEL]	= NLA_POLICY_MAX(NLA_U32, 1),
+	[DMSC_CLASS_A_TARGET]	= { .type = NLA_U32 },
+	[DMSC_CLASS_A_INTERVAL]	= { .type = NLA_U32 },
+	[DMSC_CLASS_A_FAIR]	= NLA_POLICY_MAX(NLA_U32, 1),
+	[DMSC_CLASS_A_STARVE]	= { .type = NLA_U32 },
 };
 
 static const struct nla_policy queue_policy[DMSC_QUEUE_A_MAX + 1] = {
@@ -26,6 +32,10 @@ static const struct nla_policy queue_policy[DMSC_QUEUE_A_MAX + 1] = {
 	[DMSC_QUEUE_A_WEIGHT]	= NLA_POLICY_RANGE(NLA_U32, DMSC_WEIGHT_MIN, DMSC_WEIGHT_MAX),
 	[DMSC_QUEUE_A_SID]	= { .type = NLA_U32 },
 	[DMSC_QUEUE_A_STATS]	= { .type = NLA_REJECT },
+	[DMSC_QUEUE_A_RANK]	= NLA_POLICY_MAX(NLA_U32, DMSC_RANK_MAX),
+	[DMSC_QUEUE_A_RATE]	= { .type = NLA_U64 },
+	[DMSC_QUEUE_A_CEIL]	= { .type = NLA_U64 },
+	[DMSC_QUEUE_A_REMAINING] = { .type = NLA_U64 },
 };
 
 static const struct nla_policy dmsc_policy[DMSC_A_MAX + 1] = {
@@ -95,70 +105,6 @@ void dmsc_qdisc_unlist(struct dmsc_qdisc *q)
 	list_del(&q->node);
 	q->listed = false;
 	dmsc_net(dev_net(qdisc_dev(q->sch)))->seq++;
-}
-
-static void send_drops(struct dmsc_qdisc *q, u32 class, const struct dmsc_class_config *cfg,
-		       const struct dmsc_counters *n)
-{
-	struct net *net = dev_net(qdisc_dev(q->sch));
-	struct sk_buff *skb;
-	void *hdr;
-
-	skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!skb)
-		return;
-	hdr = genlmsg_put(skb, 0, 0, &dmsc_genl_family, 0, DMSC_CMD_EVENT);
-	if (!hdr ||
-	    nla_put_u32(skb, DMSC_A_EVENT, DMSC_EVENT_DROPS) ||
-	    nla_put_u32(skb, DMSC_A_IFINDEX, qdisc_dev(q->sch)->ifindex) ||
-	    nla_put_u32(skb, DMSC_A_HANDLE, q->sch->handle) ||
-	    dmsc_nl_put_class(skb, class, cfg, n)) {
-		nlmsg_free(skb);
-		return;
-	}
-	genlmsg_end(skb, hdr);
-	genlmsg_multicast_netns(&dmsc_genl_family, net, skb, 0, 0, GFP_KERNEL);
-}
-
-void dmsc_event_work(struct work_struct *work)
-{
-	struct dmsc_qdisc *q = container_of(to_delayed_work(work), struct dmsc_qdisc, event_work);
-	struct dmsc_class_config cfg;
-	struct dmsc_counters n;
-	bool pending;
-	u32 class;
-
-	for (class = 0; class < DMSC_NR_CLASSES; class++) {
-		spin_lock_bh(&q->event_lock);
-		pending = q->event_pending & BIT(class);
-		q->event_pending &= ~BIT(class);
-		q->event_next = jiffies + HZ;
-		cfg = q->event_cfg[class];
-		n = q->event_counters[class];
-		spin_unlock_bh(&q->event_lock);
-		if (pending)
-			send_drops(q, class, &cfg, &n);
-	}
-}
-
-/* Sending sleeps, so it is left to a worker; the counters balance only here. */
-void dmsc_event_drops(struct dmsc_qdisc *q)
-{
-	unsigned long classes = q->sched.dropped;
-	u32 class;
-
-	q->sched.dropped = 0;
-	if (!genl_has_listeners(&dmsc_genl_family, dev_net(qdisc_dev(q->sch)), 0))
-		return;
-	spin_lock(&q->event_lock);
-	for_each_set_bit(class, &classes, DMSC_NR_CLASSES) {
-		q->event_cfg[class] = q->sched.class[class].cfg;
-		q->event_counters[class] = q->sched.class[class].n;
-		q->event_pending |= BIT(class);
-	}
-	schedule_delayed_work(&q->event_work, time_before(jiffies, q->event_next) ?
-			      q->event_next - jiffies : 0);
-	spin_unlock(&q->event_lock);
 }
 
 static int __net_init dmsc_net_init(struct net *net)

@@ -39,5 +39,7 @@ int dmsc_nl_class_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int dmsc_nl_queue_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int dmsc_nl_put_class(struct sk_buff *skb, u32 id, const struct dmsc_class_config *cfg,
 		      const struct dmsc_counters *n);
+int dmsc_nl_put_event_queue(struct sk_buff *skb, u32 slot, u32 class, u32 sid,
+			    const struct dmsc_counters *n);
 
 #endif /* DMSC_NETLINK_H */

@@ -17,8 +17,10 @@ static int put_stats(struct sk_buff *skb, int attr, const struct dmsc_counters *
 	if (!nest ||
 	    nla_put_u64_64bit(skb, DMSC_STATS_A_ENQ_PACKETS, n->enq_packets, DMSC_STATS_A_PAD) ||
 	    nla_put_u64_64bit(skb, DMSC_STATS_A_ENQ_BYTES, n->enq_bytes, DMSC_STATS_A_PAD) ||
-	    nla_put_u64_64bit(skb, DMSC_STATS_A_DEQ_PACKETS, n->deq_packets, DMSC_STATS_A_PAD) ||
-	    nla_put_u64_64bit(skb, DMSC_STATS_A_DEQ_BYTES, n->deq_bytes, DMSC_STATS_A_PAD) ||
+	    nla_put_u64_64bit(skb, DMSC_STATS_A_DEQ_PACKETS, dmsc_sent_packets(n),
+			      DMSC_STATS_A_PAD) ||
+	    nla_put_u64_64bit(skb, DMSC_STATS_A_DEQ_BYTES, dmsc_sent_bytes(n),
+			      DMSC_STATS_A_PAD) ||
 	    nla_put_u64_64bit(skb, DMSC_STATS_A_DROP_PACKETS, n->drop_packets, DMSC_STATS_A_PAD) ||
 	    nla_put_u64_64bit(skb, DMSC_STATS_A_DROP_BYTES, n->drop_bytes, DMSC_STATS_A_PAD) ||
 	    nla_put_u64_64bit(skb, DMSC_STATS_A_MARK_PACKETS, n->mark_packets, DMSC_STATS_A_PAD) ||
@@ -41,7 +43,13 @@ int dmsc_nl_put_class(struct sk_buff *skb, u32 id, const struct dmsc_class_confi
 	    nla_put_u32(skb, DMSC_CLASS_A_SHARE, cfg->share) ||
 	    nla_put_u32(skb, DMSC_CLASS_A_LIMIT, cfg->limit) ||
 	    nla_put_u32(skb, DMSC_CLASS_A_ECN, cfg->ecn) ||
-	    put_stats(skb, DMSC_CLASS_A_STATS, n))
+	    put_stats(skb, DMSC_CLASS_A_STATS, n) ||
+	    nla_put_u64_64bit(skb, DMSC_CLASS_A_CEIL, cfg->ceil, DMSC_CLASS_A_PAD) ||
+	    nla_put_u32(skb, DMSC_CLASS_A_CODEL, cfg->codel) ||
+	    nla_put_u32(skb, DMSC_CLASS_A_TARGET, cfg->target) ||
+	    nla_put_u32(skb, DMSC_CLASS_A_INTERVAL, cfg->interval) ||
+	    nla_put_u32(skb, DMSC_CLASS_A_FAIR, cfg->fair) ||
+	    nla_put_u32(skb, DMSC_CLASS_A_STARVE, cfg->starve))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -56,7 +64,26 @@ static int put_queue(struct sk_buff *skb, const struct dmsc_queue *q)
 	    nla_put_u32(skb, DMSC_QUEUE_A_CLASS, q->class) ||
 	    nla_put_u32(skb, DMSC_QUEUE_A_WEIGHT, q->weight) ||
 	    nla_put_u32(skb, DMSC_QUEUE_A_SID, q->sid) ||
-	    put_stats(skb, DMSC_QUEUE_A_STATS, &q->n))
+	    put_stats(skb, DMSC_QUEUE_A_STATS, &q->n) ||
+	    nla_put_u32(skb, DMSC_QUEUE_A_RANK, q->rank) ||
+	    nla_put_u64_64bit(skb, DMSC_QUEUE_A_RATE, q->rate.bytes, DMSC_QUEUE_A_PAD) ||
+	    nla_put_u64_64bit(skb, DMSC_QUEUE_A_CEIL, q->ceil.bytes, DMSC_QUEUE_A_PAD) ||
+	    nla_put_u64_64bit(skb, DMSC_QUEUE_A_REMAINING, q->remaining, DMSC_QUEUE_A_PAD))
+		return -EMSGSIZE;
+	nla_nest_end(skb, nest);
+	return 0;
+}
+
+int dmsc_nl_put_event_queue(struct sk_buff *skb, u32 slot, u32 class, u32 sid,
+			    const struct dmsc_counters *n)
+{
+	struct nlattr *nest = nla_nest_start(skb, DMSC_A_QUEUE);
+
+	if (!nest ||
+	    nla_put_u32(skb, DMSC_QUEUE_A_SLOT, slot) ||
+	    nla_put_u32(skb, DMSC_QUEUE_A_CLASS, class) ||
+	    nla_put_u32(skb, DMSC_QUEUE_A_SID, sid) ||
+	    put_stats(skb, DMSC_QUEUE_A_STATS, n))
 		return -EMSGSIZE;
 	nla_nest_end(skb, nest);
 	return 0;
@@ -150,7 +177,7 @@ static int dump_qdisc_item(struct sk_buff *skb, struct netlink_callback *cb,
 	if (!hdr)
 		return -EMSGSIZE;
 	sch_tree_lock(q->sch);
-	n = q->sched.n;
+	n = dmsc_sched_counters(&q->sched);
 	sch_tree_unlock(q->sch);
 	if (nla_put_u32(skb, DMSC_A_PARENT, q->sch->parent) || put_stats(skb, DMSC_A_STATS, &n)) {
 		genlmsg_cancel(skb, hdr);

@@ -12,18 +12,86 @@ struct class_change {
 	struct dmsc_class_config cfg;
 };
 
+/* Attributes of a class that are a u32, and where the configuration has them. */
+static const struct {
+	u16 attr, at;
+} class_fields[] = {
+	{ DMSC_CLASS_A_MODE,		offsetof(struct dmsc_class_config, mode) },
+	{ DMSC_CLASS_A_WEIGHT,		offsetof(struct dmsc_class_config, weight) },
+	{ DMSC_CLASS_A_SHARE,		offsetof(struct dmsc_class_config, share) },
+	{ DMSC_CLASS_A_LIMIT,		offsetof(struct dmsc_class_config, limit) },
+	{ DMSC_CLASS_A_ECN,		offsetof(struct dmsc_class_config, ecn) },
+	{ DMSC_CLASS_A_CODEL,		offsetof(struct dmsc_class_config, codel) },
+	{ DMSC_CLASS_A_TARGET,		offsetof(struct dmsc_class_config, target) },
+	{ DMSC_CLASS_A_INTERVAL,	offsetof(struct dmsc_class_config, interval) },
+	{ DMSC_CLASS_A_FAIR,		offsetof(struct dmsc_class_config, fair) },
+	{ DMSC_CLASS_A_STARVE,		offsetof(struct dmsc_class_config, starve) },
+};
+
+static u32 *class_field(struct dmsc_class_config *cfg, int i)
+{
+	return (u32 *)((char *)cfg + class_fields[i].at);
+}
+
 static void merge(struct dmsc_class_config *cfg, const struct class_change *change)
 {
-	if (change->set & BIT(DMSC_CLASS_A_MODE))
-		cfg->mode = change->cfg.mode;
-	if (change->set & BIT(DMSC_CLASS_A_WEIGHT))
-		cfg->weight = change->cfg.weight;
-	if (change->set & BIT(DMSC_CLASS_A_SHARE))
-		cfg->share = change->cfg.share;
-	if (change->set & BIT(DMSC_CLASS_A_LIMIT))
-		cfg->limit = change->cfg.limit;
-	if (change->set & BIT(DMSC_CLASS_A_ECN))
-		cfg->ecn = change->cfg.ecn;
+	struct dmsc_class_config from = change->cfg;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(class_fields); i++) {
+		if (change->set & BIT(class_fields[i].attr))
+			*class_field(cfg, i) = *class_field(&from, i);
+	}
+	if (change->set & BIT(DMSC_CLASS_A_CEIL))
+		cfg->ceil = from.ceil;
+}
+
+/* For ranges wider than a policy's s16: 0 none given, or inside. */
+static int outside(const struct nlattr *attr, u64 min, u64 max)
+{
+	u64 v;
+
+	if (!attr)
+		return 0;
+	v = nla_len(attr) == sizeof(u64) ? nla_get_u64(attr) : nla_get_u32(attr);
+	return v >= min && v <= max ? 0 : -ERANGE;
+}
+
+static int rate_outside(const struct nlattr *attr)
+{
+	if (!attr || !nla_get_u64(attr))
+		return 0;
+	return outside(attr, DMSC_RATE_MIN, DMSC_RATE_MAX);
+}
+
+static int check_class_ranges(struct nlattr **tb, struct netlink_ext_ack *extack)
+{
+	if (outside(tb[DMSC_CLASS_A_LIMIT], DMSC_LIMIT_MIN, DMSC_LIMIT_MAX)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[DMSC_CLASS_A_LIMIT],
+				    "limit must be 2048 bytes to 1 GiB");
+		return -ERANGE;
+	}
+	if (rate_outside(tb[DMSC_CLASS_A_CEIL])) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[DMSC_CLASS_A_CEIL],
+				    "ceiling must be 0 or 10^3 to 10^12 bytes a second");
+		return -ERANGE;
+	}
+	if (outside(tb[DMSC_CLASS_A_TARGET], 1, DMSC_TARGET_MAX)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[DMSC_CLASS_A_TARGET],
+				    "target must be 1 to 1000000 microseconds");
+		return -ERANGE;
+	}
+	if (outside(tb[DMSC_CLASS_A_INTERVAL], 1, DMSC_INTERVAL_MAX)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[DMSC_CLASS_A_INTERVAL],
+				    "interval must be 1 to 10000000 microseconds");
+		return -ERANGE;
+	}
+	if (outside(tb[DMSC_CLASS_A_STARVE], 0, DMSC_STARVE_MAX)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[DMSC_CLASS_A_STARVE],
+				    "starve must be at most 3600000 milliseconds");
+		return -ERANGE;
+	}
+	return 0;
 }
 
 static int parse_class(struct nlattr *nest, struct class_change *changes,
@@ -46,26 +114,19 @@ static int parse_class(struct nlattr *nest, struct class_change *changes,
 		NL_SET_ERR_MSG_ATTR(extack, nest, "class named twice");
 		return -EINVAL;
 	}
+	err = check_class_ranges(tb, extack);
+	if (err)
+		return err;
 	for (i = 1; i <= DMSC_CLASS_A_MAX; i++) {
 		if (tb[i])
 			change->set |= BIT(i);
 	}
-	if (tb[DMSC_CLASS_A_MODE])
-		change->cfg.mode = nla_get_u32(tb[DMSC_CLASS_A_MODE]);
-	if (tb[DMSC_CLASS_A_WEIGHT])
-		change->cfg.weight = nla_get_u32(tb[DMSC_CLASS_A_WEIGHT]);
-	if (tb[DMSC_CLASS_A_SHARE])
-		change->cfg.share = nla_get_u32(tb[DMSC_CLASS_A_SHARE]);
-	if (tb[DMSC_CLASS_A_ECN])
-		change->cfg.ecn = nla_get_u32(tb[DMSC_CLASS_A_ECN]);
-	if (tb[DMSC_CLASS_A_LIMIT]) {
-		change->cfg.limit = nla_get_u32(tb[DMSC_CLASS_A_LIMIT]);
-		if (change->cfg.limit < DMSC_LIMIT_MIN || change->cfg.limit > DMSC_LIMIT_MAX) {
-			NL_SET_ERR_MSG_ATTR(extack, tb[DMSC_CLASS_A_LIMIT],
-					    "limit must be 2048 bytes to 1 GiB");
-			return -ERANGE;
-		}
+	for (i = 0; i < ARRAY_SIZE(class_fields); i++) {
+		if (tb[class_fields[i].attr])
+			*class_field(&change->cfg, i) = nla_get_u32(tb[class_fields[i].attr]);
 	}
+	if (tb[DMSC_CLASS_A_CEIL])
+		change->cfg.ceil = nla_get_u64(tb[DMSC_CLASS_A_CEIL]);
 	return 0;
 }
 
@@ -147,6 +208,7 @@ int dmsc_nl_class_set(struct sk_buff *skb, struct genl_info *info)
 			merge(&cfg, &changes[c]);
 			dmsc_sched_configure(&q->sched, c, &cfg);
 		}
+		dmsc_kick(q);
 		sch_tree_unlock(q->sch);
 	}
 unlock:
@@ -155,8 +217,41 @@ unlock:
 }
 
 struct queue_change {
-	u32 slot, class, weight, sid;
+	u32 slot, class;
+	struct dmsc_queue_config cfg;
 };
+
+static u32 u32_or(const struct nlattr *attr, u32 otherwise)
+{
+	return attr ? nla_get_u32(attr) : otherwise;
+}
+
+static u64 u64_or(const struct nlattr *attr, u64 otherwise)
+{
+	return attr ? nla_get_u64(attr) : otherwise;
+}
+
+static int parse_queue_rates(struct nlattr **tb, struct dmsc_queue_config *cfg,
+			     struct netlink_ext_ack *extack)
+{
+	int i;
+
+	for (i = DMSC_QUEUE_A_RATE; i <= DMSC_QUEUE_A_CEIL; i++) {
+		if (rate_outside(tb[i])) {
+			NL_SET_ERR_MSG_ATTR(extack, tb[i],
+					    "rates must be 0 or 10^3 to 10^12 bytes a second");
+			return -ERANGE;
+		}
+	}
+	cfg->rate = u64_or(tb[DMSC_QUEUE_A_RATE], 0);
+	cfg->ceil = u64_or(tb[DMSC_QUEUE_A_CEIL], 0);
+	if (cfg->ceil && cfg->ceil < cfg->rate) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[DMSC_QUEUE_A_CEIL],
+				    "ceiling must not be below the rate");
+		return -EINVAL;
+	}
+	return 0;
+}
 
 static int parse_queue(struct nlattr *nest, struct queue_change *change, unsigned long *seen,
 		       struct netlink_ext_ack *extack)
@@ -171,11 +266,20 @@ static int parse_queue(struct nlattr *nest, struct queue_change *change, unsigne
 		NL_SET_ERR_MSG_ATTR(extack, nest, "queue without slot or class");
 		return -EINVAL;
 	}
+	if (outside(tb[DMSC_QUEUE_A_REMAINING], 0, DMSC_REMAINING_MAX)) {
+		NL_SET_ERR_MSG_ATTR(extack, tb[DMSC_QUEUE_A_REMAINING],
+				    "remaining must be below 2^48 bytes");
+		return -ERANGE;
+	}
+	err = parse_queue_rates(tb, &change->cfg, extack);
+	if (err)
+		return err;
 	change->slot = nla_get_u32(tb[DMSC_QUEUE_A_SLOT]);
 	change->class = nla_get_u32(tb[DMSC_QUEUE_A_CLASS]);
-	change->weight = tb[DMSC_QUEUE_A_WEIGHT] ? nla_get_u32(tb[DMSC_QUEUE_A_WEIGHT]) :
-						   DMSC_WEIGHT_DEFAULT;
-	change->sid = tb[DMSC_QUEUE_A_SID] ? nla_get_u32(tb[DMSC_QUEUE_A_SID]) : 0;
+	change->cfg.weight = u32_or(tb[DMSC_QUEUE_A_WEIGHT], DMSC_WEIGHT_DEFAULT);
+	change->cfg.sid = u32_or(tb[DMSC_QUEUE_A_SID], 0);
+	change->cfg.rank = u32_or(tb[DMSC_QUEUE_A_RANK], DMSC_RANK_DEFAULT);
+	change->cfg.remaining = u64_or(tb[DMSC_QUEUE_A_REMAINING], DMSC_REMAINING_KEEP);
 	if (__test_and_set_bit(change->slot, seen)) {
 		NL_SET_ERR_MSG_ATTR(extack, nest, "slot named twice");
 		return -EINVAL;
@@ -206,6 +310,7 @@ static void commit_queues(struct dmsc_qdisc *q, struct dmsc_queue **queues, size
 		if (!test_bit(slot, seen))
 			removed[slot] = dmsc_sched_set_slot(&q->sched, slot, NULL);
 	}
+	dmsc_kick(q);
 	sch_tree_unlock(q->sch);
 }
 
@@ -270,7 +375,7 @@ int dmsc_nl_queue_set(struct sk_buff *skb, struct genl_info *info)
 	for (i = 0; i < nr_qdiscs * n; i++) {
 		const struct queue_change *c = &changes[i % n];
 
-		queues[i] = dmsc_queue_alloc(c->slot, c->class, c->weight, c->sid);
+		queues[i] = dmsc_queue_alloc(c->slot, c->class, &c->cfg);
 		if (!queues[i]) {
 			NL_SET_ERR_MSG(info->extack, "no memory for the queues");
 			err = -ENOMEM;

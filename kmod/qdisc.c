@@ -4,16 +4,15 @@
  * One a device or, under mq, one a tx queue.
  */
 #include <linux/module.h>
+#include <linux/netdevice.h>
 #include <net/inet_ecn.h>
 #include <net/pkt_cls.h>
 
 #include "compat/compat.h"
 #include "qdisc.h"
 
-static u32 codel_clock(void)
-{
-	return ktime_get_ns() >> DMSC_CODEL_SHIFT;
-}
+/* How late the watchdog may be, so that timers can be served together. */
+#define WATCHDOG_SLACK_NS	(10 * NSEC_PER_USEC)
 
 static bool mark_packet(struct dmsc_pkt *p)
 {
@@ -21,7 +20,7 @@ static bool mark_packet(struct dmsc_pkt *p)
 }
 
 static const struct dmsc_sched_ops sched_ops = {
-	.clock	= codel_clock,
+	.clock	= ktime_get_ns,
 	.mark	= mark_packet,
 };
 
@@ -75,15 +74,12 @@ static int enqueue_overlimit(struct sk_buff *skb, struct Qdisc *sch, struct dmsc
 	return dmsc_drop_overlimit(skb, sch, to_free);
 }
 
-static int dmsc_enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
+static int enqueue_one(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,
+		       struct sk_buff **to_free)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
-	struct dmsc_verdict v = dmsc_classify(skb);
 	struct dmsc_pkt *p = dmsc_pkt_of(skb), *dropped;
-	struct dmsc_queue *queue;
 
-	/* The hash is only taken where it is looked at. */
-	queue = dmsc_sched_queue(&q->sched, v.slot, v.class, v.slot ? 0 : skb_get_hash(skb));
 	p->len = qdisc_pkt_len(skb);
 	dropped = dmsc_sched_enqueue(&q->sched, queue, p);
 	if (unlikely(dropped))
@@ -93,15 +89,87 @@ static int dmsc_enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff *
 	return NET_XMIT_SUCCESS;
 }
 
+/* A packet of several, one at a time. Parents will have counted one. */
+static int enqueue_segments(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,
+			    struct sk_buff **to_free)
+{
+	netdev_features_t features = netif_skb_features(skb);
+	unsigned int whole = qdisc_pkt_len(skb), len = 0;
+	struct sk_buff *segs, *next;
+	int packets = 0;
+
+	segs = skb_gso_segment(skb, features & ~NETIF_F_GSO_MASK);
+	if (IS_ERR_OR_NULL(segs))
+		return enqueue_one(skb, sch, queue, to_free);
+	skb_list_walk_safe(segs, segs, next) {
+		skb_mark_not_on_list(segs);
+		dmsc_pkt_len_init(segs);
+		if (enqueue_one(segs, sch, queue, to_free) == NET_XMIT_SUCCESS) {
+			packets++;
+			len += qdisc_pkt_len(segs);
+		}
+	}
+	if (!packets) {
+		/* Each of its parts was counted as dropped. */
+		consume_skb(skb);
+		return NET_XMIT_DROP;
+	}
+	qdisc_tree_reduce_backlog(sch, 1 - packets, whole - len);
+	consume_skb(skb);
+	return NET_XMIT_SUCCESS;
+}
+
+static int dmsc_enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
+{
+	struct dmsc_qdisc *q = qdisc_priv(sch);
+	struct dmsc_verdict v = dmsc_classify(skb);
+	struct dmsc_queue *queue;
+	bool hashed;
+
+	dmsc_sample_if_due(q);
+	/* The hash is only taken where it is looked at. */
+	hashed = !v.slot && q->sched.class[v.class].cfg.fair;
+	queue = dmsc_sched_queue(&q->sched, v.slot, v.class, hashed ? skb_get_hash(skb) : 0);
+	if (unlikely(q->sched.nr_shaped)) {
+		q->used |= 1U << v.class;
+		if (skb_is_gso(skb) &&
+		    dmsc_sched_overshoots(&q->sched, queue, qdisc_pkt_len(skb)))
+			return enqueue_segments(skb, sch, queue, to_free);
+	}
+	return enqueue_one(skb, sch, queue, to_free);
+}
+
+/* Packets are held back: come again when one may go. */
+static void wait_for_next(struct Qdisc *sch)
+{
+	struct dmsc_qdisc *q = qdisc_priv(sch);
+
+	if (q->sched.backlog_packets)
+		qdisc_watchdog_schedule_range_ns(&q->watchdog, dmsc_sched_next(&q->sched),
+						 WATCHDOG_SLACK_NS);
+}
+
+/* After a change: what was held back may be free to go. */
+void dmsc_kick(struct dmsc_qdisc *q)
+{
+	if (q->sched.backlog_packets)
+		qdisc_watchdog_schedule_ns(&q->watchdog, ktime_get_ns());
+}
+
 static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
 	struct dmsc_pkt *dropped, *p;
 	struct sk_buff *skb;
 
+	dmsc_sample_if_due(q);
+	if (unlikely(q->sched.nr_shaped) && (sch->flags & TCQ_F_ONETXQUEUE))
+		dmsc_siblings_update(q);
 	p = dmsc_sched_dequeue(&q->sched, &dropped);
-	if (!p)
+	if (!p) {
+		wait_for_next(sch);
 		return NULL;
+	}
 	/* Before this packet is taken off, so that parents see what was dropped alone. */
 	if (unlikely(dropped))
 		drop_chain(sch, dropped, NULL);
@@ -118,9 +186,13 @@ static struct sk_buff *dmsc_peek(struct Qdisc *sch)
 	struct dmsc_pkt *dropped, *p;
 
 	p = dmsc_sched_peek(&q->sched, &dropped);
+	if (!p) {
+		wait_for_next(sch);
+		return NULL;
+	}
 	if (unlikely(dropped))
 		drop_chain(sch, dropped, NULL);
-	return p ? dmsc_skb_of(p) : NULL;
+	return dmsc_skb_of(p);
 }
 
 static void dmsc_reset(struct Qdisc *sch)
@@ -131,6 +203,7 @@ static void dmsc_reset(struct Qdisc *sch)
 	/* After a failed init there is nothing to go through. */
 	if (!q->sched.hashed)
 		return;
+	qdisc_watchdog_cancel(&q->watchdog);
 	for (chain = dmsc_sched_purge(&q->sched); chain; chain = next) {
 		next = chain->next;
 		rtnl_kfree_skbs(dmsc_skb_of(chain), dmsc_skb_of(chain));
@@ -150,9 +223,9 @@ static int dmsc_init(struct Qdisc *sch, struct nlattr *opt, struct netlink_ext_a
 	int err;
 
 	q->sch = sch;
-	INIT_DELAYED_WORK(&q->event_work, dmsc_event_work);
-	spin_lock_init(&q->event_lock);
-	q->event_next = jiffies;
+	q->active_at = jiffies;
+	qdisc_watchdog_init(&q->watchdog, sch);
+	dmsc_events_init(q);
 	if (opt)
 		return refuse_options(sch, opt, extack);
 	err = dmsc_sched_init(&q->sched, psched_mtu(qdisc_dev(sch)), &sched_ops);
@@ -171,8 +244,10 @@ static void dmsc_destroy(struct Qdisc *sch)
 	struct dmsc_qdisc *q = qdisc_priv(sch);
 
 	dmsc_qdisc_unlist(q);
-	if (q->sch)
-		cancel_delayed_work_sync(&q->event_work);
+	if (q->sch) {
+		qdisc_watchdog_cancel(&q->watchdog);
+		dmsc_events_stop(q);
+	}
 	dmsc_sched_destroy(&q->sched);
 }
 
@@ -227,11 +302,12 @@ static int dmsc_class_dump_stats(struct Qdisc *sch, unsigned long cl, struct gne
 	sch_tree_unlock(sch);
 
 	gnet_stats_basic_sync_init(&bs);
-	u64_stats_set(&bs.bytes, n.deq_bytes);
-	u64_stats_set(&bs.packets, n.deq_packets);
+	u64_stats_set(&bs.bytes, dmsc_sent_bytes(&n));
+	u64_stats_set(&bs.packets, dmsc_sent_packets(&n));
 	qs.qlen = n.backlog_packets;
 	qs.backlog = n.backlog_bytes;
 	qs.drops = n.drop_packets;
+	qs.overlimits = n.mark_packets;	/* as RED counts marks */
 	if (gnet_stats_copy_basic(d, NULL, &bs, false) < 0 ||
 	    gnet_stats_copy_queue(d, NULL, &qs, qs.qlen) < 0)
 		return -1;

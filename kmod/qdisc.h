@@ -9,6 +9,21 @@
 
 #include "core/sched.h"
 
+/* What an event tells, as it was when it happened. */
+struct dmsc_event_state {
+	bool pending;
+	u32 slot, sid;			/* of a queue */
+	struct dmsc_class_config cfg;	/* of a class */
+	struct dmsc_counters n;
+};
+
+/* What a class looked like when it was looked at last. */
+struct dmsc_sample {
+	u64 sent;			/* packets */
+	unsigned long served;		/* jiffies: when it last sent, or had nothing to send */
+	const struct dmsc_queue *over;	/* the longest queue, if above the threshold */
+};
+
 /*
  * One dmsc qdisc. @sched is protected by the qdisc's root lock, as all
  * enqueueing and dequeueing is; RTNL protects @node, the namespace's list, and
@@ -17,19 +32,22 @@
 struct dmsc_qdisc {
 	struct dmsc_sched sched;
 	struct Qdisc *sch;
+	struct qdisc_watchdog watchdog;	/* for what ceilings hold back */
 	struct list_head node;
 	bool listed;
 
-	/*
-	 * Events of drops: one a second, sent from process context, with what
-	 * the counters were at the last drop before.
-	 */
+	/* siblings.c; read by siblings without a lock */
+	u32 active;			/* bit n: class n had packets lately */
+	unsigned long active_at;	/* jiffies: when @active was written */
+	u32 used;			/* classes that had packets since; root lock */
+
+	/* events.c: sent from process context, each kind and class once a second at most */
+	unsigned long sample_at;	/* jiffies; root lock, as the samples */
+	struct dmsc_sample sample[DMSC_NR_CLASSES];
 	struct delayed_work event_work;
 	spinlock_t event_lock;		/* protects what follows; inside the root lock */
 	unsigned long event_next;	/* jiffies */
-	u32 event_pending;		/* bit n: class n */
-	struct dmsc_class_config event_cfg[DMSC_NR_CLASSES];
-	struct dmsc_counters event_counters[DMSC_NR_CLASSES];
+	struct dmsc_event_state event[DMSC_EVENT_MAX + 1][DMSC_NR_CLASSES];
 };
 
 static inline struct dmsc_pkt *dmsc_pkt_of(struct sk_buff *skb)
@@ -48,6 +66,8 @@ static inline struct sk_buff *dmsc_skb_of(struct dmsc_pkt *p)
 
 extern struct Qdisc_ops dmsc_qdisc_ops;
 
+void dmsc_kick(struct dmsc_qdisc *q);	/* root lock */
+
 /* classify.c: slot and class of a packet */
 struct dmsc_verdict {
 	u16 slot;
@@ -61,7 +81,21 @@ int dmsc_netlink_init(void);
 void dmsc_netlink_exit(void);
 void dmsc_qdisc_list(struct dmsc_qdisc *q);	/* RTNL */
 void dmsc_qdisc_unlist(struct dmsc_qdisc *q);	/* RTNL */
-void dmsc_event_drops(struct dmsc_qdisc *q);	/* root lock */
-void dmsc_event_work(struct work_struct *work);
+
+/* siblings.c */
+void dmsc_siblings_update(struct dmsc_qdisc *q);	/* root lock */
+
+/* events.c */
+void dmsc_events_init(struct dmsc_qdisc *q);
+void dmsc_events_stop(struct dmsc_qdisc *q);
+void dmsc_event_drops(struct dmsc_qdisc *q);		/* root lock */
+void dmsc_sample(struct dmsc_qdisc *q);			/* root lock */
+
+/* Ten times a second the classes are looked at, if packets come or go. */
+static inline void dmsc_sample_if_due(struct dmsc_qdisc *q)
+{
+	if (unlikely(time_after_eq(jiffies, q->sample_at)))
+		dmsc_sample(q);
+}
 
 #endif /* DMSC_QDISC_H */

@@ -10,6 +10,11 @@
 #include <net/genetlink.h>
 #include <net/sch_generic.h>
 
+/* skb_gso_segment() has moved there from netdevice.h. */
+#ifdef DMSC_HAVE_NET_GSO_H
+#include <net/gso.h>
+#endif
+
 /* Lengths that are also read without the lock. */
 #ifndef DMSC_HAVE_QDISC_QLEN_INC
 static inline void qdisc_qlen_inc(struct Qdisc *sch)
@@ -22,6 +27,15 @@ static inline void qdisc_qlen_dec(struct Qdisc *sch)
 	sch->q.qlen--;
 }
 #endif
+
+/* Of a packet that was part of another. */
+static inline void dmsc_pkt_len_init(struct sk_buff *skb)
+{
+	qdisc_skb_cb(skb)->pkt_len = skb->len;
+#ifdef DMSC_HAVE_PKT_SEGS
+	qdisc_skb_cb(skb)->pkt_segs = 1;
+#endif
+}
 
 /*
  * Why a packet was dropped: on enqueue over a limit, on dequeue by CoDel. Where

@@ -12,19 +12,27 @@
  * sent is charged a whole byte. No time is read, so a guarantee is a part of
  * what the device really sends.
  *
- * Within a class: deficit round robin by weight (Shreedhar and Varghese,
- * SIGCOMM 1995, section 3), queues that were idle first (as fq_codel does,
- * RFC 8290 section 4.2), so that a sparse flow need not wait for a full round.
- * Flows of the default class, which nobody planned, are under CoDel as well:
- * together that is what fq_codel does for them.
+ * Within a class: the lowest rank first. Within a rank: queues of which is
+ * known how much they have still to send, shortest first (SRPT); then deficit
+ * round robin by weight (Shreedhar and Varghese, SIGCOMM 1995, section 3),
+ * queues that were idle first (as fq_codel does, RFC 8290 section 4.2), so that
+ * a sparse flow need not wait for a full round.
+ *
+ * Ceilings hold a class or a queue back until its departure time: that of the
+ * packet before, and the time it took at the ceiling. A queue's rate does not
+ * hold it back, but above it the queue goes after all ranks of its class.
  *
  * A class that is full drops from its longest queue: the oldest packet of
- * another queue, or the new packet where that is its own queue.
+ * another queue, or the new packet where that is its own queue. When all is
+ * full, the least important class that holds more than its part of the whole
+ * does so; its part is as its limit is to the sum of limits.
  */
 #ifndef DMSC_CORE_SCHED_H
 #define DMSC_CORE_SCHED_H
 
 #include "codel.h"
+#include "heap.h"
+#include "rate.h"
 #include "shim.h"
 
 #include <linux/dmsc.h>
@@ -46,69 +54,146 @@
 #define DMSC_TOTAL_PACKETS	65536
 #define DMSC_TOTAL_BYTES	DMSC_LIMIT_MAX
 
+/* Groups of queues in a class: the ranks, and after them what is above its rate. */
+#define DMSC_NR_GROUPS		(DMSC_RANK_MAX + 2)
+#define DMSC_GROUP_EXCESS	(DMSC_RANK_MAX + 1)
+
 /* A packet as the core sees it; the caller embeds it. */
 struct dmsc_pkt {
 	struct dmsc_pkt *next;
 	u32 len;		/* bytes on the wire */
-	u32 time;		/* when it was queued, CoDel's units; only set under CoDel */
+	u32 time;		/* when it was queued, CoDel's units; 0: not under CoDel */
 };
 
 /* What the core asks of its caller. */
 struct dmsc_sched_ops {
-	u32 (*clock)(void);			/* CoDel's units; only called under CoDel */
+	u64 (*clock)(void);			/* ns; only called for CoDel, rates, ceilings */
 	bool (*mark)(struct dmsc_pkt *p);	/* "congestion experienced"; false: cannot */
 };
 
+/* What was sent is what came and neither was dropped nor is here. */
 struct dmsc_counters {
+	u32 backlog_packets, backlog_bytes;
 	u64 enq_packets, enq_bytes;
-	u64 deq_packets, deq_bytes;
 	u64 drop_packets, drop_bytes;
 	u64 mark_packets;
-	u32 backlog_packets, backlog_bytes;
 };
 
-/* A queue of packets: a configured slot, or one hashed flow bucket of a class. */
+static inline u64 dmsc_sent_packets(const struct dmsc_counters *n)
+{
+	return n->enq_packets - n->drop_packets - n->backlog_packets;
+}
+
+static inline u64 dmsc_sent_bytes(const struct dmsc_counters *n)
+{
+	return n->enq_bytes - n->drop_bytes - n->backlog_bytes;
+}
+
+/* Where a queue waits for its turn. */
+enum dmsc_queue_place {
+	DMSC_PLACE_NONE,	/* it has no packets */
+	DMSC_PLACE_GROUP,	/* in the group of its rank */
+	DMSC_PLACE_EXCESS,	/* above its rate: in the last group, and in the heap of timers
+				 * for the end of that
+				 */
+	DMSC_PLACE_SHORTEST,	/* in its class's heap of the shortest */
+	DMSC_PLACE_HELD,	/* in the heap of timers, for its ceiling */
+};
+
+/*
+ * A queue of packets: a configured slot, or one hashed flow bucket of a class.
+ * The first cache line is all that dequeue needs, the second what enqueue and
+ * CoDel need, and the rest is for slots with a rate or a hint.
+ */
 struct dmsc_queue {
-	struct list_head active;	/* in its class's fresh or old list, or in none */
-	bool codel;
+	struct list_head active;	/* in a group's fresh or old list, or in none; it may
+					 * stay there with no packets
+					 */
 	struct dmsc_pkt *head, *tail;
 	s32 deficit;			/* bytes */
 	u32 quantum;			/* bytes a round */
-	u32 weight;
-	u32 sid;
 	u16 slot;			/* 0: a hashed bucket */
 	u8 class;
-	struct dmsc_codel cv;		/* if @codel */
+	u8 rank;
+	u8 group;			/* whose list @active is in */
+	u8 place;			/* enum dmsc_queue_place */
+	bool shaped;			/* has a rate or a ceiling */
+	bool hinted;			/* @remaining is not 0 */
 	struct dmsc_counters n;
+
+	struct dmsc_codel cv;		/* if its class is under CoDel */
+	u32 weight;
+	u32 sid;
+	struct dmsc_heap_node node;	/* in the heap that @place says */
+	bool keep_remaining;		/* its configuration did not say @remaining */
+	u64 remaining;			/* bytes, 0: not known */
+	u64 in_rate, in_ceil;		/* ns: when it is within them again */
+	struct dmsc_rate rate, ceil;
+	u64 unused[4];			/* to whole cache lines, also in an array */
 };
+
+_Static_assert(sizeof(void *) < 8 || sizeof(struct dmsc_queue) % 64 == 0, "whole cache lines");
+
+struct dmsc_queue_config {
+	u32 weight, sid, rank;	/* as in the uapi */
+	u64 rate, ceil;
+	u64 remaining;		/* DMSC_REMAINING_KEEP: as it is; 0 for a new queue */
+};
+
+#define DMSC_REMAINING_KEEP	U64_MAX
 
 struct dmsc_class_config {
 	u32 mode, weight, share, limit, ecn;	/* as in the uapi */
+	u32 codel, target, interval, fair, starve;
+	u64 ceil;
+};
+
+struct dmsc_ring {
+	struct list_head fresh, old;	/* queues, some with no packets */
+	u32 busy;			/* with packets */
 };
 
 struct dmsc_sched_class {
-	struct dmsc_class_config cfg;
-	struct list_head fresh, old;	/* while backlogged: queues, which may have run empty */
+	struct dmsc_counters n;
+	u64 groups;			/* bit n: group n has queues with packets */
+	struct dmsc_ring *group;	/* DMSC_NR_GROUPS */
+	struct dmsc_heap shortest;
 	s64 credit;			/* guaranteed service owed, bytes * 1000 */
 	s32 deficit;			/* among weighted classes, bytes */
+	s32 quantum;			/* bytes a round */
+	u32 busy;			/* queues that may go */
 	u32 nr_hashed;			/* power of two */
 	struct dmsc_queue *hashed;
-	struct dmsc_counters n;
+	struct dmsc_codel_params codel;
+	struct dmsc_class_config cfg;
+	struct dmsc_rate ceil;
+	u64 in_ceil;			/* ns: when it is within its ceiling again */
+	u32 divide;			/* qdiscs that share its device-wide rates */
 };
 
+/* Sets of classes have bit n for the class at place n of dmsc_class_order. */
 struct dmsc_sched {
-	struct dmsc_sched_class class[DMSC_NR_CLASSES];
+	u32 ready;			/* may go now */
+	u32 held;			/* waits for its ceiling */
+	u32 strict, shared, codel;	/* by configuration */
+	u32 round;			/* place of the weighted class whose turn it is */
+	u32 backlog_packets, backlog_bytes;
+	u32 limit_packets, limit_bytes;	/* of all classes */
+	struct dmsc_queue *pending;	/* chosen by a peek, not yet taken */
+	bool owed;			/* the choice was made for a guarantee */
+	u64 now;			/* ns, of the current call; 0: not read yet */
+	struct dmsc_heap timers;	/* queues, by when their state changes */
 	const struct dmsc_sched_ops *ops;
 	struct dmsc_queue **slot;	/* DMSC_NR_SLOTS, NULL: not configured */
 	struct dmsc_queue *hashed;	/* all classes' buckets in one allocation */
-	struct dmsc_queue *pending;	/* chosen by a peek, not yet taken */
-	bool owed;			/* the choice was made for a guarantee */
-	u32 round;			/* weighted class whose turn it is */
+	struct dmsc_ring *group;	/* all classes' groups in one allocation */
+	u64 limits;			/* sum of the classes' limits */
 	u32 mtu;			/* bytes */
 	u32 base_quantum;		/* bytes for weight DMSC_WEIGHT_DEFAULT */
 	u32 nr_slots;			/* configured */
+	u32 nr_shaped;			/* slots and classes with a rate or a ceiling */
 	u32 dropped;			/* bit n: class n dropped; the caller clears it */
-	struct dmsc_counters n;
+	struct dmsc_sched_class class[DMSC_NR_CLASSES];
 };
 
 extern const u8 dmsc_class_order[DMSC_NR_CLASSES];	/* first is served first */
@@ -126,7 +211,7 @@ void dmsc_sched_destroy(struct dmsc_sched *s);
 
 /**
  * dmsc_sched_queue - the queue that a packet goes to
- * @hash: of its flow; only used for slot 0
+ * @hash: of its flow; only used for slot 0 of a class with flow fairness
  *
  * A slot that is not configured, or for another class, shares a hashed bucket
  * as a whole: there its packets stay in order when a slot is removed.
@@ -146,15 +231,33 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
  * dmsc_sched_peek, dmsc_sched_dequeue - the packet that goes next
  * @dropped: set to a chain of packets that CoDel dropped, NULL if none
  *
- * Peek is true: it shows the packet that the next dequeue returns, whatever is
- * enqueued in between; only reconfiguration may change it. The packet stays
- * queued and counted. Something remains queued whenever something was dropped.
+ * NULL with packets queued: all are held back by ceilings, until
+ * dmsc_sched_next(). Peek is true: it shows the packet that the next dequeue
+ * returns, whatever is enqueued in between; only reconfiguration may change it.
+ * The packet stays queued and counted. Something remains queued whenever
+ * something was dropped.
  */
 struct dmsc_pkt *dmsc_sched_peek(struct dmsc_sched *s, struct dmsc_pkt **dropped);
 struct dmsc_pkt *dmsc_sched_dequeue(struct dmsc_sched *s, struct dmsc_pkt **dropped);
 
+/* After a dequeue that gave nothing: when to try again, ns; U64_MAX: no packets. */
+u64 dmsc_sched_next(const struct dmsc_sched *s);
+
+/**
+ * dmsc_sched_overshoots - would a packet exceed a bound by more than a burst?
+ *
+ * True: its parts, one at a time, would not (see DMSC_BURST_NS).
+ */
+bool dmsc_sched_overshoots(const struct dmsc_sched *s, const struct dmsc_queue *q, u32 len);
+
+/* The longest queue of a class, in bytes; NULL: none has packets. */
+struct dmsc_queue *dmsc_sched_longest(struct dmsc_sched *s, u32 class);
+
 /* All packets, as one chain; they count as dropped. */
 struct dmsc_pkt *dmsc_sched_purge(struct dmsc_sched *s);
+
+/* The counters of all classes together. */
+struct dmsc_counters dmsc_sched_counters(const struct dmsc_sched *s);
 
 /* Do the guarantees add up to no more than DMSC_SHARE_SUM_MAX? */
 bool dmsc_sched_check(const struct dmsc_class_config cfg[DMSC_NR_CLASSES]);
@@ -162,15 +265,18 @@ bool dmsc_sched_check(const struct dmsc_class_config cfg[DMSC_NR_CLASSES]);
 /* @cfg passed dmsc_sched_check(). */
 void dmsc_sched_configure(struct dmsc_sched *s, u32 class, const struct dmsc_class_config *cfg);
 
+/* The rates of @class are for @n qdiscs together, 1 or more. */
+void dmsc_sched_divide(struct dmsc_sched *s, u32 class, u32 n);
+
 /* NULL: no memory. */
-struct dmsc_queue *dmsc_queue_alloc(u32 slot, u32 class, u32 weight, u32 sid);
+struct dmsc_queue *dmsc_queue_alloc(u32 slot, u32 class, const struct dmsc_queue_config *cfg);
 void dmsc_queue_free(struct dmsc_queue *q);
 
 /**
  * dmsc_sched_set_slot - configure a slot from @q, or remove it (@q NULL)
  *
- * A slot that keeps its class keeps its packets and counters and takes weight
- * and SID of @q. Packets of a slot that goes, or changes class, go on in a
+ * A slot that keeps its class keeps its packets and counters and takes the
+ * configuration of @q. Packets of a slot that goes, or changes class, go on in a
  * hashed bucket of their class. Returns what the caller is to free, or NULL.
  */
 struct dmsc_queue *dmsc_sched_set_slot(struct dmsc_sched *s, u32 slot, struct dmsc_queue *q);

@@ -7,9 +7,12 @@
 #define DMSC_CORE_SHIM_H
 
 #ifdef __KERNEL__
+#include <linux/bitops.h>
+#include <linux/cache.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
 #include <linux/list.h>
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 #include <linux/types.h>
@@ -32,8 +35,24 @@ typedef int32_t s32;
 typedef int64_t s64;
 
 #define U32_MAX			UINT32_MAX
+#define U64_MAX			UINT64_MAX
+#define NSEC_PER_USEC		1000L
+#define NSEC_PER_SEC		1000000000L
 
-#define core_zalloc(size)	calloc(1, size)
+#define likely(x)		__builtin_expect(!!(x), 1)
+#define unlikely(x)		__builtin_expect(!!(x), 0)
+#define __ffs(x)		((unsigned int)__builtin_ctzl(x))
+#define __ffs64(x)		((unsigned int)__builtin_ctzll(x))
+#define div64_u64(a, b)		((u64)(a) / (u64)(b))
+
+static inline void *core_zalloc(size_t size)
+{
+	size_t whole = (size + 63) / 64 * 64;
+	void *p = aligned_alloc(64, whole);
+
+	return p ? memset(p, 0, whole) : NULL;
+}
+
 #define core_free(p)		free(p)
 
 #define container_of(ptr, type, member) \

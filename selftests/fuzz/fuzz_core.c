@@ -40,6 +40,7 @@ struct pair {
 struct book_class {
 	u32 packets;
 	u64 bytes;
+	u64 gone, gone_bytes; /* packets, bytes that were sent, ever */
 	/* since the class is backlogged, or anything was configured: */
 	u64 total; /* bytes that left the scheduler */
 	u64 mine;  /* of these, of the class */
@@ -62,13 +63,13 @@ static struct book {
 	struct dmsc_pkt *peeked;
 	u32 number;
 	u32 longest; /* packet so far, bytes charged */
-	u32 now;
+	u64 now;     /* ns */
 	u32 up;	     /* bit n: class n is backlogged, weighted, with no guarantee */
 	u32 touched; /* bit n: class n, since it was looked at last */
 	bool can_mark;
 } *b;
 
-static u32 clock_now(void)
+static u64 clock_now(void)
 {
 	return b->now;
 }
@@ -112,9 +113,15 @@ static u32 index_of(const struct dmsc_queue *q)
 	return q->slot ? q->slot - 1U : NR_SLOTS + (u32)(q - b->s.class[q->class].hashed);
 }
 
-static bool backlogged(const struct dmsc_queue *q)
+/* Backlogged, and by nothing but its weight before or after another of its rank. */
+static bool competes(const struct dmsc_queue *q)
 {
-	return q && q->n.backlog_packets;
+	return q && q->n.backlog_packets && !q->rate.bytes && !q->ceil.bytes && !q->remaining;
+}
+
+static bool same_rank(u32 id, u32 i, u32 k)
+{
+	return queue_at(id, i)->rank == queue_at(id, k)->rank;
 }
 
 static u32 min_u32(u32 x, u32 y)
@@ -133,8 +140,8 @@ static u32 quantum_of(u32 weight)
 
 static void balanced(const struct dmsc_counters *n)
 {
-	FUZZ_CHECK(n->enq_packets == n->deq_packets + n->drop_packets + n->backlog_packets, "");
-	FUZZ_CHECK(n->enq_bytes == n->deq_bytes + n->drop_bytes + n->backlog_bytes, "");
+	FUZZ_CHECK(n->enq_packets >= n->drop_packets + n->backlog_packets, "");
+	FUZZ_CHECK(n->enq_bytes >= n->drop_bytes + n->backlog_bytes, "");
 }
 
 static void check_conservation(void)
@@ -144,10 +151,11 @@ static void check_conservation(void)
 	const struct dmsc_queue *q;
 	u32 id, i;
 
-	balanced(&b->s.n);
 	for (id = 0; id < DMSC_NR_CLASSES; id++) {
 		c = &b->s.class[id];
 		balanced(&c->n);
+		FUZZ_CHECK(dmsc_sent_packets(&c->n) == b->class[id].gone, "class %u", id);
+		FUZZ_CHECK(dmsc_sent_bytes(&c->n) == b->class[id].gone_bytes, "class %u", id);
 		FUZZ_CHECK(c->n.backlog_packets == b->class[id].packets, "class %u", id);
 		FUZZ_CHECK(c->n.backlog_bytes == b->class[id].bytes, "class %u", id);
 		packets += c->n.backlog_packets;
@@ -169,7 +177,7 @@ static void check_conservation(void)
 		FUZZ_CHECK(bytes_in_queues == c->n.backlog_bytes, "class %u", id);
 	}
 	b->touched = 0;
-	FUZZ_CHECK(packets == b->s.n.backlog_packets && bytes == b->s.n.backlog_bytes, "");
+	FUZZ_CHECK(packets == b->s.backlog_packets && bytes == b->s.backlog_bytes, "");
 }
 
 /*
@@ -200,11 +208,29 @@ static void check_queue_fairness(u32 id, const struct dmsc_queue *q)
 	}
 }
 
+/* Has nothing that could hold its packets back. */
+static bool all_ready(u32 id)
+{
+	u32 i;
+
+	for (i = 1; b->s.nr_shaped && i <= NR_SLOTS; i++) {
+		if (b->s.slot[i] && b->s.slot[i]->class == id && b->s.slot[i]->ceil.bytes)
+			return false;
+	}
+	return !b->s.class[id].cfg.ceil;
+}
+
+/* Has packets that may go, as far as the books can tell. */
+static bool ready(u32 id)
+{
+	return b->class[id].packets && all_ready(id);
+}
+
 static bool plain_weighted(u32 id)
 {
 	const struct dmsc_class_config *cfg = &b->s.class[id].cfg;
 
-	return cfg->mode == DMSC_MODE_WEIGHTED && !cfg->share;
+	return cfg->mode == DMSC_MODE_WEIGHTED && !cfg->share && all_ready(id);
 }
 
 static void check_class_fairness(u32 id)
@@ -239,15 +265,15 @@ static void note_queues(u32 id)
 	u32 up = 0, changed, i, k;
 
 	for (i = 0; i < NR_QUEUES; i++)
-		up |= (u32)backlogged(queue_at(id, i)) << i;
+		up |= (u32)competes(queue_at(id, i)) << i;
 	changed = up ^ books->up;
 	books->up = up;
 	for (i = 0; changed && i < NR_QUEUES; i++) {
 		for (k = 0; k < NR_QUEUES; k++) {
 			if ((changed >> i | changed >> k) & 1)
 				books->pairs[i][k] =
-					(struct pair){ up >> i & up >> k & 1, books->service[i],
-						       books->service[k] };
+					(struct pair){ (up >> i & up >> k & 1) && same_rank(id, i, k),
+						       books->service[i], books->service[k] };
 		}
 	}
 }
@@ -301,7 +327,7 @@ static bool passes_another(u32 id)
 				return false;
 			continue;
 		}
-		if (b->class[other].packets && b->s.class[other].cfg.mode == DMSC_MODE_STRICT)
+		if (ready(other) && b->s.class[other].cfg.mode == DMSC_MODE_STRICT)
 			return true;
 	}
 	return false;
@@ -325,8 +351,8 @@ static void check_guarantees(void)
 	for (id = 0; id < DMSC_NR_CLASSES; id++) {
 		const struct book_class *books = &b->class[id];
 
-		FUZZ_CHECK(!books->packets || 1000 * (books->mine + bound) >=
-						      b->s.class[id].cfg.share * books->total,
+		FUZZ_CHECK(!ready(id) || 1000 * (books->mine + bound) >=
+						 b->s.class[id].cfg.share * books->total,
 			   "class %u has %llu of %llu bytes", id, (unsigned long long)books->mine,
 			   (unsigned long long)books->total);
 	}
@@ -365,15 +391,39 @@ static void in_order(struct packet *p)
 	books->sent[p->key] = p->number;
 }
 
+/* No queue that may go is of a lower rank, or of the same and sooner done. */
+static void check_rank(const struct dmsc_queue *chosen)
+{
+	const struct dmsc_queue *q;
+	u32 i;
+
+	for (i = 0; i < NR_QUEUES; i++) {
+		q = queue_at(chosen->class, i);
+		if (!q || !q->n.backlog_packets || q->rate.bytes || q->ceil.bytes)
+			continue;
+		FUZZ_CHECK(q->rank >= chosen->rank, "rank %u before rank %u", chosen->rank, q->rank);
+		FUZZ_CHECK(q->rank > chosen->rank || !q->remaining ||
+				   (chosen->remaining && chosen->remaining <= q->remaining),
+			   "not the shortest");
+	}
+}
+
 static struct dmsc_pkt *peek(void)
 {
 	bool chosen_before = b->s.pending;
+	u32 i;
 	struct dmsc_pkt *dropped, *p = dmsc_sched_peek(&b->s, &dropped);
 
 	FUZZ_CHECK(!b->peeked || (p == b->peeked && !dropped), "peek changed its mind");
 	give_up(dropped);
-	FUZZ_CHECK(!p == !b->s.n.backlog_packets, "");
+	if (!p && b->s.backlog_packets) {
+		for (i = 0; i < DMSC_NR_CLASSES; i++)
+			FUZZ_CHECK(!ready(i), "class %u is ready, and nothing goes", i);
+		FUZZ_CHECK(dmsc_sched_next(&b->s) > b->now && dmsc_sched_next(&b->s) != U64_MAX,
+			   "held back, and no time when not");
+	}
 	if (p && !chosen_before) {
+		check_rank(b->s.pending);
 		struct packet *chosen = packet_of(p);
 		struct book_class *books = &b->class[chosen->class];
 		u32 share = b->s.class[chosen->class].cfg.share;
@@ -401,8 +451,11 @@ static void dequeue(void)
 	got = dmsc_sched_dequeue(&b->s, &dropped);
 	FUZZ_CHECK(got == p && !dropped, "not what peek showed");
 	b->peeked = NULL;
-	if (!p)
+	if (!p) {
+		if (b->s.backlog_packets)
+			b->now = dmsc_sched_next(&b->s);
 		return;
+	}
 	packet = packet_of(p);
 	in_order(packet);
 	take_off(packet);
@@ -411,6 +464,8 @@ static void dequeue(void)
 		b->class[i].owed_total += p->len;
 	}
 	b->class[packet->class].mine += p->len;
+	b->class[packet->class].gone++;
+	b->class[packet->class].gone_bytes += p->len;
 	b->class[packet->class].service[index_of(q)] += min_u32(p->len, DMSC_QUANTUM_MAX);
 	if (!owed)
 		b->class[packet->class].turns += min_u32(p->len, DMSC_QUANTUM_MAX);
@@ -438,6 +493,14 @@ static u32 length(struct input *in)
 static u32 weight(struct input *in)
 {
 	return 1 + input_u16(in) % DMSC_WEIGHT_MAX;
+}
+
+/* Mostly none; else any of the range. */
+static u64 rate(struct input *in)
+{
+	u8 how = input_u8(in);
+
+	return how < 192 ? 0 : min_t(u64, DMSC_RATE_MIN << (how - 192), DMSC_RATE_MAX);
 }
 
 static void enqueue(u8 where, u32 len)
@@ -477,7 +540,7 @@ static void saturate(struct input *in, u32 nr)
 		where[i] = input_u8(in);
 		len[i] = length(in);
 	}
-	while (rounds-- && b->s.n.backlog_packets < MAX_PACKETS) {
+	while (rounds-- && b->s.backlog_packets < MAX_PACKETS) {
 		for (i = 0; i < nr; i++) {
 			if (queue_of(where[i] & 7, where[i] >> 4)->n.backlog_packets < 2)
 				enqueue(where[i], len[i]);
@@ -490,6 +553,8 @@ static void configure(struct input *in)
 {
 	u32 id = input_u8(in) % DMSC_NR_CLASSES, c;
 	struct dmsc_class_config all[DMSC_NR_CLASSES], *cfg = &all[id];
+	bool was_fair = b->s.class[id].cfg.fair;
+	u8 extra;
 
 	for (c = 0; c < DMSC_NR_CLASSES; c++)
 		all[c] = b->s.class[c].cfg;
@@ -498,9 +563,18 @@ static void configure(struct input *in)
 	cfg->share = input_u16(in) % (DMSC_SHARE_SUM_MAX + 1);
 	cfg->limit = DMSC_LIMIT_MIN + input_u32(in) % (DMSC_LIMIT_MAX - DMSC_LIMIT_MIN + 1);
 	cfg->ecn = input_u8(in) << 9;
+	extra = input_u8(in);
+	cfg->codel = extra & 1;
+	cfg->fair = !(extra & 2);
+	cfg->target = extra & 4 ? 1 : DMSC_TARGET_DEFAULT;
+	cfg->interval = extra & 8 ? DMSC_INTERVAL_MAX : DMSC_INTERVAL_DEFAULT;
+	cfg->ceil = rate(in);
 	if (!dmsc_sched_check(all))
 		return;
 	dmsc_sched_configure(&b->s, id, cfg);
+	dmsc_sched_divide(&b->s, id, 1 + (extra >> 6));
+	for (c = 0; c < NR_KEYS; c++)
+		b->class[id].epoch[c] += was_fair != cfg->fair;
 	forget_service(&b->class[id], true);
 	b->peeked = NULL;
 	forget_pairs();
@@ -511,10 +585,22 @@ static void set_slot(struct input *in, bool remove)
 {
 	u32 slot = 1 + input_u8(in) % NR_SLOTS, id = input_u8(in) % DMSC_NR_CLASSES;
 	struct dmsc_queue *q = NULL, *old = b->s.slot[slot];
+	struct dmsc_queue_config cfg = { 0 };
+	u8 extra;
 	u32 c;
 
 	if (!remove) {
-		q = dmsc_queue_alloc(slot, id, weight(in), slot);
+		cfg.weight = weight(in);
+		cfg.sid = slot;
+		extra = input_u8(in);
+		cfg.rank = extra & 3 ? DMSC_RANK_DEFAULT : extra >> 2;
+		extra = input_u8(in);
+		cfg.remaining = extra < 128 ? 0 : 2000 * (extra - 128);
+		if (extra == 127)
+			cfg.remaining = DMSC_REMAINING_KEEP;
+		cfg.rate = rate(in);
+		cfg.ceil = rate(in);
+		q = dmsc_queue_alloc(slot, id, &cfg);
 		if (!q)
 			abort();
 		if (!old || old->class != id)
@@ -551,14 +637,14 @@ static void step(struct input *in)
 		note_pairs(b->touched);
 		break;
 	case 4 ... 7:
-		if (b->s.n.backlog_packets < MAX_PACKETS)
+		if (b->s.backlog_packets < MAX_PACKETS)
 			enqueue(input_u8(in), length(in));
 		break;
 	case 8:
 		/* a burst to one flow, or a packet to each flow of a class */
 		where = input_u8(in);
 		len = length(in);
-		for (n = op >> 4; n && b->s.n.backlog_packets < MAX_PACKETS; n--)
+		for (n = op >> 4; n && b->s.backlog_packets < MAX_PACKETS; n--)
 			enqueue(where & 8 ? where : where + (n << 4), len);
 		break;
 	case 9:
@@ -566,7 +652,7 @@ static void step(struct input *in)
 			dequeue();
 		break;
 	case 10:
-		b->now += input_u16(in);
+		b->now += (u64)input_u16(in) << 10;
 		b->can_mark = op & 128;
 		break;
 	case 11:
@@ -592,12 +678,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
 
+	u8 how = input_u8(&in);
+
 	b = calloc(1, sizeof(*b));
-	if (!b || dmsc_sched_init(&b->s, 1514 << input_u8(&in) % 8, &ops))
+	if (!b || dmsc_sched_init(&b->s, 1514 << how % 8, &ops))
 		abort();
+	/* Limits of the whole that are within reach. */
+	if (how & 8) {
+		b->s.limit_packets = 100;
+		b->s.limit_bytes = 1 << 20;
+	}
 	while (in.left)
 		step(&in);
-	while (b->s.n.backlog_packets)
+	while (b->s.backlog_packets)
 		dequeue();
 	check_conservation();
 	dmsc_sched_destroy(&b->s);

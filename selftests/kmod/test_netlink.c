@@ -103,6 +103,75 @@ static void test_set_class(void)
 	CHECK(strstr(err.text, "no dmsc qdisc"), "%s", err.text);
 }
 
+/* What is left out stays as it is; what is set comes back. */
+static void test_set_class_more(void)
+{
+	struct queue_class c = class_of(one, 3), got;
+	const uint32_t all = QUEUE_CLASS_CEIL | QUEUE_CLASS_CODEL | QUEUE_CLASS_TARGET |
+			     QUEUE_CLASS_INTERVAL | QUEUE_CLASS_FAIR | QUEUE_CLASS_STARVE;
+
+	CHECK_EQ(c.given, all, "the module tells everything");
+	CHECK(!c.ceil && !c.codel && c.fair && c.target == DMSC_TARGET_DEFAULT, "defaults");
+	c.ceil = 5000000000000000ULL;
+	CHECK(queues_set_classes(q, one, 0, &c, 1, &err) == -ERANGE, "%s", err.text);
+	c.ceil = 12345678901ULL;
+	c.codel = 1;
+	c.target = 1234;
+	c.interval = 56789;
+	c.fair = 0;
+	c.starve = 250;
+	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
+	c.given = QUEUE_CLASS_STARVE;
+	c.starve = 0;
+	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
+	got = class_of(one, 3);
+	CHECK(got.ceil == 12345678901ULL && got.codel == 1 && got.target == 1234 &&
+		      got.interval == 56789 && got.fair == 0 && got.starve == 0,
+	      "");
+	c = (struct queue_class){ .id = 3, .mode = DMSC_MODE_STRICT, .weight = 16, .limit = 4 << 20 };
+	c.given = all;
+	c.target = DMSC_TARGET_DEFAULT;
+	c.interval = DMSC_INTERVAL_DEFAULT;
+	c.fair = 1;
+	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
+}
+
+static void test_set_queue_more(void)
+{
+	struct queue_queue w = { .slot = 9, .class = 2, .weight = 16, .sid = 7 };
+	struct queue_queue_entry *e;
+	size_t n;
+
+	CHECK(!queues_set_queues(q, one, 0, &w, 1, true, &err), "%s", err.text);
+	CHECK(!queues_get_queues(q, one, &e, &n, &err) && n == 1, "%s", err.text);
+	CHECK(e[0].queue.rank == DMSC_RANK_DEFAULT && !e[0].queue.rate && !e[0].queue.ceil &&
+		      !e[0].queue.remaining,
+	      "defaults");
+	free(e);
+	w.given = QUEUE_QUEUE_RANK | QUEUE_QUEUE_RATE | QUEUE_QUEUE_CEIL | QUEUE_QUEUE_REMAINING;
+	w.rank = 5, w.rate = 1000, w.ceil = DMSC_RATE_MAX, w.remaining = DMSC_REMAINING_MAX;
+	CHECK(!queues_set_queues(q, one, 0, &w, 1, true, &err), "%s", err.text);
+	w.given = QUEUE_QUEUE_RANK;
+	CHECK(!queues_set_queues(q, one, 0, &w, 1, true, &err), "%s", err.text);
+	CHECK(!queues_get_queues(q, one, &e, &n, &err) && n == 1, "%s", err.text);
+	CHECK(e[0].queue.rank == 5 && !e[0].queue.rate && !e[0].queue.ceil, "");
+	CHECK(e[0].queue.remaining == DMSC_REMAINING_MAX, "a hint left out stays");
+	free(e);
+	w.rank = DMSC_RANK_MAX + 1;
+	CHECK(queues_set_queues(q, one, 0, &w, 1, true, &err) == -ERANGE, "%s", err.text);
+	CHECK(strstr(err.text, "rank"), "%s", err.text);
+	w.given = QUEUE_QUEUE_RATE, w.rate = 999;
+	CHECK(queues_set_queues(q, one, 0, &w, 1, true, &err) == -ERANGE, "%s", err.text);
+	CHECK(strstr(err.text, "rate: rates must be"), "%s", err.text);
+	w.given = QUEUE_QUEUE_RATE | QUEUE_QUEUE_CEIL, w.rate = 2000, w.ceil = 1999;
+	CHECK(queues_set_queues(q, one, 0, &w, 1, true, &err) == -EINVAL, "%s", err.text);
+	CHECK(strstr(err.text, "ceil: ceiling must not be below"), "%s", err.text);
+	w.given = QUEUE_QUEUE_REMAINING, w.remaining = DMSC_REMAINING_MAX + 1;
+	CHECK(queues_set_queues(q, one, 0, &w, 1, true, &err) == -ERANGE, "%s", err.text);
+	CHECK_EQ(count_queues(one), 1, "");
+	CHECK(!queues_set_queues(q, one, 0, NULL, 0, true, &err), "%s", err.text);
+}
+
 static void refused(struct queue_class c, const char *why)
 {
 	struct queue_class two[2] = { { .id = 3, .mode = 1, .weight = 1, .share = 0, .limit = 4096 },
@@ -129,6 +198,18 @@ static void test_refusals(void)
 	c = ok, c.limit = 2047, refused(c, "2048 bytes to 1 GiB");
 	c = ok, c.limit = 0xffffffff, refused(c, "2048 bytes to 1 GiB");
 	c = ok, c.id = 3, refused(c, "named twice");
+	ok.given = QUEUE_CLASS_CEIL | QUEUE_CLASS_CODEL | QUEUE_CLASS_TARGET |
+		   QUEUE_CLASS_INTERVAL | QUEUE_CLASS_FAIR | QUEUE_CLASS_STARVE;
+	ok.target = ok.interval = 1;
+	c = ok, c.ceil = 999, refused(c, "ceil: ceiling must be 0 or");
+	c = ok, c.ceil = DMSC_RATE_MAX + 1, refused(c, "ceil: ceiling must be 0 or");
+	c = ok, c.codel = 2, refused(c, "codel: integer out of range");
+	c = ok, c.fair = 2, refused(c, "fair: integer out of range");
+	c = ok, c.target = 0, refused(c, "target: target must be 1 to");
+	c = ok, c.target = 1000001, refused(c, "target: target must be 1 to");
+	c = ok, c.interval = 0, refused(c, "interval: interval must be");
+	c = ok, c.starve = 3600001, refused(c, "starve: starve must be");
+	ok.given = 0;
 	CHECK(queues_set_classes(q, if_nametoindex("lo"), 0, &ok, 1, &err) == -ENOENT, "%s",
 	      err.text);
 	CHECK(queues_set_classes(q, 99999, 0, &ok, 1, &err) == -ENOENT, "%s", err.text);
@@ -259,6 +340,45 @@ static void test_event(void)
 	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
 }
 
+/* Waits for an event of a kind; others are passed over. */
+static void await(uint32_t event, struct queue_event *ev)
+{
+	struct pollfd p = { .fd = queues_event_fd(q, &err), .events = POLLIN };
+
+	do {
+		CHECK(poll(&p, 1, 60000) == 1, "no event %u", event);
+	} while (queues_event_read(q, ev, &err) || ev->event != event);
+}
+
+/*
+ * A flood in the class bulk, far above its ceiling: its packets wait, so it is
+ * starved (within a millisecond, which is asked for) and its queue stays long.
+ */
+static void test_event_waiting(void)
+{
+	struct queue_class c = class_of(one, DMSC_CLASS_BULK), before = c;
+	struct queue_event ev = { 0 };
+
+	c.given = QUEUE_CLASS_CEIL | QUEUE_CLASS_STARVE;
+	c.ceil = DMSC_RATE_MIN;
+	c.starve = 1;
+	c.ecn = 2000;
+	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
+	CHECK(queues_event_fd(q, &err) >= 0, "%s", err.text);
+	sh("ping -q -f -Q 0x20 -l 30 -c 30 -s 1400 -W 1 10.77.0.2 >/dev/null;"
+	   "ping -q -i 0.05 -c 40 -W 1 10.77.0.2 >/dev/null; true");
+	await(DMSC_EVENT_STARVED, &ev);
+	CHECK(ev.class.id == DMSC_CLASS_BULK && ev.class.stats.backlog_packets > 0, "%u",
+	      ev.class.id);
+	CHECK(ev.class.starve == 1 && ev.ifindex == one, "");
+	await(DMSC_EVENT_CONGESTED, &ev);
+	CHECK(ev.queue.class == DMSC_CLASS_BULK && ev.queue.slot == 0, "%u", ev.queue.class);
+	CHECK(ev.queue.stats.backlog_bytes > 2000, "%u", ev.queue.stats.backlog_bytes);
+	CHECK(!queues_set_classes(q, one, 0, &before, 1, &err), "%s", err.text);
+	/* with the ceiling gone nothing is held back any longer */
+	sh("ping -q -c 3 -Q 0x20 -W 60 10.77.0.2 >/dev/null");
+}
+
 /* ---- noise: random attributes to every command ---- */
 
 static uint32_t seed = 12345;
@@ -277,14 +397,14 @@ static void noise(struct nlmsghdr *nlh, int depth)
 
 	while (n--) {
 		if (depth < 4 && rnd(3) == 0) {
-			nest = mnl_attr_nest_start(nlh, rnd(16));
+			nest = mnl_attr_nest_start(nlh, rnd(18));
 			noise(nlh, depth + 1);
 			mnl_attr_nest_end(nlh, nest);
 			if (!rnd(8)) /* a length that is not true */
 				nest->nla_len = rnd(200);
 			continue;
 		}
-		len = rnd(2) ? 4 : rnd(sizeof(data));
+		len = rnd(2) ? 4U << rnd(2) : rnd(sizeof(data));
 		for (i = 0; i < len; i++)
 			data[i] = rnd(3) ? 0 : rnd(256);
 		if (rnd(2))
@@ -363,10 +483,12 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(test_version),	  TAP_TEST(test_dump),
-		TAP_TEST(test_set_class), TAP_TEST(test_refusals),
+		TAP_TEST(test_set_class), TAP_TEST(test_set_class_more),
+		TAP_TEST(test_refusals),  TAP_TEST(test_set_queue_more),
 		TAP_TEST(test_queues),	  TAP_TEST(test_all_slots),
 		TAP_TEST(test_nobody),	  TAP_TEST(test_other_namespace),
-		TAP_TEST(test_event),	  TAP_TEST(test_noise),
+		TAP_TEST(test_event),	  TAP_TEST(test_event_waiting),
+		TAP_TEST(test_noise),
 	};
 
 	if (system("modprobe -q sch_dmsc"))

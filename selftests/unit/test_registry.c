@@ -166,6 +166,16 @@ static void test_settings(void **state)
 	assert_int_equal(got.share, 40);
 	assert_int_equal(got.limit, c.limit);
 	assert_true(got.ecn == UINT32_MAX);
+	/* what is not in every class: only what was given, and the latest of it */
+	assert_int_equal(got.given, 0);
+	queue_class_option_set(&c, QUEUE_CLASS_CEIL, DMSC_RATE_MAX);
+	queue_class_option_set(&c, QUEUE_CLASS_FAIR, 0);
+	assert_int_equal(registry_class_set(r, &c, &err), 0);
+	c.given = QUEUE_CLASS_CEIL;
+	assert_int_equal(registry_class_set(r, &c, &err), 0);
+	assert_int_equal(registry_class_get(r, 5, &got, &err), 0);
+	assert_int_equal(got.given, QUEUE_CLASS_CEIL);
+	assert_true(got.ceil == DMSC_RATE_MAX);
 	assert_int_equal(registry_class_unset(r, 5, &err), 0);
 	assert_int_equal(registry_class_get(r, 5, &got, &err), -ENOENT);
 

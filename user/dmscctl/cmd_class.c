@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/dmsc.h>
+
 #include "dmscctl/table.h"
 #include "dmscctl/units.h"
 
@@ -71,7 +73,8 @@ static int list(struct ctl *c)
 
 static int set(struct ctl *c, const char *class, int n, char **settings)
 {
-	static const char *const numbers[] = { "weight", "share", "limit", "ecn" };
+	static const char *const numbers[] = { "weight", "share",  "limit",    "ecn",  "ceil",
+					       "codel",	 "target", "interval", "fair", "starve" };
 	json_t *req = json_pack("{s:s, s:s}", "cmd", "class-set", "class", class), *answer;
 	int status;
 
@@ -93,7 +96,9 @@ static int set(struct ctl *c, const char *class, int n, char **settings)
 			if (strcmp(settings[i], numbers[k]))
 				continue;
 			known = true;
-			if (!ctl_number(value, UINT32_MAX, &v)) {
+			if (!ctl_number(value,
+					strcmp(numbers[k], "ceil") ? UINT32_MAX : DMSC_RATE_MAX,
+					&v)) {
 				json_decref(req);
 				return ctl_usage(c, "%s: '%s', expected a number", numbers[k],
 						 value);
@@ -102,7 +107,9 @@ static int set(struct ctl *c, const char *class, int n, char **settings)
 		}
 		if (!known) {
 			json_decref(req);
-			return ctl_usage(c, "'%s', expected mode, weight, share, limit or ecn",
+			return ctl_usage(c,
+					 "'%s', expected mode, weight, share, limit, ecn, ceil, "
+					 "codel, target, interval, fair or starve",
 					 settings[i]);
 		}
 	}
@@ -137,7 +144,10 @@ const struct command cmd_class = {
 	.details =
 		"Names: mode (strict, weighted), weight (1..1024, among weighted classes), share\n"
 		"(permille guaranteed, all together at most 900), limit (bytes held), ecn (bytes of\n"
-		"backlog above which packets are marked, 0 never). What is set stays set over\n"
-		"restarts and new plans.",
+		"backlog above which packets are marked, 0 never), ceil (bytes a second for the\n"
+		"whole device, 0 none), codel (1: under CoDel, 0: not) with target and interval\n"
+		"(microseconds), fair (1: traffic without a queue of its own has one a flow, 0: one\n"
+		"for all), starve (milliseconds without service that are reported, 0 never). What is\n"
+		"set stays set over restarts and new plans; --json shows all of it.",
 	.run = run,
 };

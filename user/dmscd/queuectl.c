@@ -99,10 +99,17 @@ int queuectl_class(struct daemon *d, uint32_t id, struct queue_class *out, struc
 	return 0;
 }
 
-static bool class_same(const struct queue_class *a, const struct queue_class *b)
+static bool class_same(const struct queue_class *has, const struct queue_class *want)
 {
-	return a->mode == b->mode && a->weight == b->weight && a->share == b->share &&
-	       a->limit == b->limit && a->ecn == b->ecn;
+	for (int i = 0; i < QUEUE_CLASS_OPTIONS; i++) {
+		uint32_t option = queue_class_options[i].given;
+
+		if ((want->given & option) &&
+		    queue_class_option_get(has, option) != queue_class_option_get(want, option))
+			return false;
+	}
+	return has->mode == want->mode && has->weight == want->weight &&
+	       has->share == want->share && has->limit == want->limit && has->ecn == want->ecn;
 }
 
 static int classes_of(struct daemon *d, struct queue_class *want, struct dmsc_error *err)

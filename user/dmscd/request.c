@@ -267,11 +267,20 @@ static int do_path_set(struct call *c)
 
 static json_t *class_json(const struct queue_class *q)
 {
-	return json_pack("{s:s, s:i, s:s, s:i, s:i, s:i, s:i}", "class", dmsc_class_name(q->id),
-			 "id", (int)q->id, "mode",
-			 q->mode == DMSC_MODE_STRICT ? "strict" : "weighted", "weight",
-			 (int)q->weight, "share", (int)q->share, "limit", (int)q->limit, "ecn",
-			 (int)q->ecn);
+	json_t *o = json_pack("{s:s, s:i, s:s, s:i, s:i, s:i, s:i}", "class",
+			      dmsc_class_name(q->id), "id", (int)q->id, "mode",
+			      q->mode == DMSC_MODE_STRICT ? "strict" : "weighted", "weight",
+			      (int)q->weight, "share", (int)q->share, "limit", (int)q->limit, "ecn",
+			      (int)q->ecn);
+
+	for (int i = 0; i < QUEUE_CLASS_OPTIONS; i++) {
+		const struct queue_class_option *option = &queue_class_options[i];
+
+		if (q->given & option->given)
+			json_object_set_new(o, option->name,
+					    json_integer(queue_class_option_get(q, option->given)));
+	}
+	return o;
 }
 
 static void add_stats(json_t *o, const struct queue_stats *s)
@@ -337,6 +346,28 @@ static int do_classes(struct call *c)
 	return 0;
 }
 
+static int class_options(struct call *c, struct queue_class *q)
+{
+	for (int i = 0; i < QUEUE_CLASS_OPTIONS; i++) {
+		const struct queue_class_option *o = &queue_class_options[i];
+		const json_t *v = json_object_get(c->req, o->name);
+
+		if (!v)
+			continue;
+		if (!json_is_integer(v) || json_integer_value(v) < 0)
+			return dmsc_fail(c->err, -EINVAL,
+					 "request: %s: expected a whole number, not below 0",
+					 o->name);
+		/* What does not fit the field must not look as if it did. */
+		if ((uint64_t)json_integer_value(v) > o->max)
+			return dmsc_fail(c->err, -EINVAL, "class: %s: %lld, expected at most %llu",
+					 o->name, (long long)json_integer_value(v),
+					 (unsigned long long)o->max);
+		queue_class_option_set(q, o->given, json_integer_value(v));
+	}
+	return 0;
+}
+
 static int class_request(struct call *c, struct queue_class *q)
 {
 	const char *mode = json_string_value(json_object_get(c->req, "mode"));
@@ -354,6 +385,8 @@ static int class_request(struct call *c, struct queue_class *q)
 		ret = get_u32(c, "limit", UINT32_MAX, &q->limit);
 	if (ret >= 0)
 		ret = get_u32(c, "ecn", UINT32_MAX, &q->ecn);
+	if (ret >= 0)
+		ret = class_options(c, q);
 	return ret < 0 ? ret : hostconf_class_check(dmsc_class_name(q->id), q, c->err);
 }
 

@@ -140,8 +140,8 @@ static int read_bool(struct reader *r, const yaml_node_t *n, const char *field, 
 	return 0;
 }
 
-static int read_u32(struct reader *r, const yaml_node_t *n, const char *field, uint32_t max,
-		    uint32_t *out)
+static int read_u64(struct reader *r, const yaml_node_t *n, const char *field, uint64_t max,
+		    uint64_t *out)
 {
 	const char *s = scalar(n);
 	unsigned long long v;
@@ -150,12 +150,23 @@ static int read_u32(struct reader *r, const yaml_node_t *n, const char *field, u
 	errno = 0;
 	v = s && *s >= '0' && *s <= '9' ? strtoull(s, &rest, 10) : 0;
 	if (!s || *s < '0' || *s > '9' || *rest || errno || v > max) {
-		snprintf(what, sizeof(what), "'%.24s', expected a number from 0 to %u",
-			 s ? s : "(no scalar)", max);
+		snprintf(what, sizeof(what), "'%.24s', expected a number from 0 to %llu",
+			 s ? s : "(no scalar)", (unsigned long long)max);
 		return bad(r, n, field, what);
 	}
 	*out = v;
 	return 0;
+}
+
+static int read_u32(struct reader *r, const yaml_node_t *n, const char *field, uint32_t max,
+		    uint32_t *out)
+{
+	uint64_t v = 0;
+	int ret = read_u64(r, n, field, max, &v);
+
+	if (!ret)
+		*out = v;
+	return ret;
 }
 
 /* Visit the pairs of a mapping; refuses what is none, and keys that repeat. */
@@ -217,6 +228,17 @@ static int dscp_key(struct reader *r, const char *key, const yaml_node_t *kn, co
 	return ret;
 }
 
+static int class_option(struct reader *r, const struct queue_class_option *o, const yaml_node_t *vn,
+			struct queue_class *c)
+{
+	uint64_t v = 0;
+	int ret = read_u64(r, vn, o->name, o->max, &v);
+
+	if (!ret)
+		queue_class_option_set(c, o->given, v);
+	return ret;
+}
+
 static int class_attr(struct reader *r, const char *key, const yaml_node_t *kn,
 		      const yaml_node_t *vn, void *arg)
 {
@@ -241,7 +263,13 @@ static int class_attr(struct reader *r, const char *key, const yaml_node_t *kn,
 		return read_u32(r, vn, key, UINT32_MAX, &c->limit);
 	if (!strcmp(key, "ecn"))
 		return read_u32(r, vn, key, UINT32_MAX, &c->ecn);
-	return bad(r, kn, key, "unknown key, expected mode, weight, share, limit or ecn");
+	for (int i = 0; i < QUEUE_CLASS_OPTIONS; i++) {
+		if (!strcmp(key, queue_class_options[i].name))
+			return class_option(r, &queue_class_options[i], vn, c);
+	}
+	return bad(r, kn, key,
+		   "unknown key, expected mode, weight, share, limit, ecn, ceil, codel, "
+		   "target, interval, fair or starve");
 }
 
 static int classes_key(struct reader *r, const char *key, const yaml_node_t *kn,
@@ -429,6 +457,16 @@ int hostconf_class_check(const char *where, const struct queue_class *c, struct 
 	if (c->limit < DMSC_LIMIT_MIN || c->limit > DMSC_LIMIT_MAX)
 		return dmsc_fail(err, -EINVAL, "%s: limit: %u bytes, expected %u..%u", where,
 				 c->limit, DMSC_LIMIT_MIN, DMSC_LIMIT_MAX);
+	for (int i = 0; i < QUEUE_CLASS_OPTIONS; i++) {
+		const struct queue_class_option *o = &queue_class_options[i];
+		uint64_t v = queue_class_option_get(c, o->given);
+
+		if ((c->given & o->given) && !(o->zero && !v) && (v < o->min || v > o->max))
+			return dmsc_fail(err, -EINVAL, "%s: %s: %llu, expected %s%llu..%llu", where,
+					 o->name, (unsigned long long)v,
+					 o->zero && o->min ? "0 or " : "",
+					 (unsigned long long)o->min, (unsigned long long)o->max);
+	}
 	return 0;
 }
 

@@ -11,7 +11,7 @@
 
 #include "lib/queues.h"
 
-#define QUEUE_MSG_SIZE 64 /* upper bound of one nested queue, bytes */
+#define QUEUE_MSG_SIZE 96 /* upper bound of one nested queue, bytes */
 
 struct queues {
 	struct mnl_socket *nl;
@@ -45,16 +45,19 @@ static int on_message(const struct nlmsghdr *nlh, void *data)
 /* Name of the attribute at byte @offset of a request of the family, "" if none. */
 static const char *attr_name(const struct nlmsghdr *request, uint32_t offset)
 {
-	static const char *const of_class[] = {
+	static const char *const of_class[DMSC_CLASS_A_MAX + 1] = {
 		[DMSC_CLASS_A_ID] = "class id",	  [DMSC_CLASS_A_MODE] = "mode",
 		[DMSC_CLASS_A_WEIGHT] = "weight", [DMSC_CLASS_A_SHARE] = "share",
 		[DMSC_CLASS_A_LIMIT] = "limit",	  [DMSC_CLASS_A_ECN] = "ecn",
+		[DMSC_CLASS_A_CEIL] = "ceil",	  [DMSC_CLASS_A_CODEL] = "codel",
+		[DMSC_CLASS_A_TARGET] = "target", [DMSC_CLASS_A_INTERVAL] = "interval",
+		[DMSC_CLASS_A_FAIR] = "fair",	  [DMSC_CLASS_A_STARVE] = "starve",
 	};
-	static const char *const of_queue[] = {
-		[DMSC_QUEUE_A_SLOT] = "slot",
-		[DMSC_QUEUE_A_CLASS] = "class",
-		[DMSC_QUEUE_A_WEIGHT] = "weight",
-		[DMSC_QUEUE_A_SID] = "sid",
+	static const char *const of_queue[DMSC_QUEUE_A_MAX + 1] = {
+		[DMSC_QUEUE_A_SLOT] = "slot",	  [DMSC_QUEUE_A_CLASS] = "class",
+		[DMSC_QUEUE_A_WEIGHT] = "weight", [DMSC_QUEUE_A_SID] = "sid",
+		[DMSC_QUEUE_A_RANK] = "rank",	  [DMSC_QUEUE_A_RATE] = "rate",
+		[DMSC_QUEUE_A_CEIL] = "ceil",	  [DMSC_QUEUE_A_REMAINING] = "remaining",
 	};
 	const struct nlattr *attr, *inner, *at = (const void *)((const char *)request + offset);
 	const char *const *names;
@@ -67,10 +70,10 @@ static const char *attr_name(const struct nlmsghdr *request, uint32_t offset)
 			return type == DMSC_A_IFINDEX ? "interface" : "";
 		if (type == DMSC_A_CLASS) {
 			names = of_class;
-			max = DMSC_CLASS_A_ECN;
+			max = DMSC_CLASS_A_MAX;
 		} else if (type == DMSC_A_QUEUE) {
 			names = of_queue;
-			max = DMSC_QUEUE_A_SID;
+			max = DMSC_QUEUE_A_MAX;
 		} else {
 			continue;
 		}
@@ -382,6 +385,75 @@ int queues_version(struct queues *q, uint32_t *abi, char *version, size_t len,
 
 /* ---- setting ---- */
 
+const struct queue_class_option queue_class_options[QUEUE_CLASS_OPTIONS] = {
+	{ "ceil", QUEUE_CLASS_CEIL, DMSC_RATE_MIN, DMSC_RATE_MAX, true },
+	{ "codel", QUEUE_CLASS_CODEL, 0, 1, true },
+	{ "target", QUEUE_CLASS_TARGET, 1, DMSC_TARGET_MAX, false },
+	{ "interval", QUEUE_CLASS_INTERVAL, 1, DMSC_INTERVAL_MAX, false },
+	{ "fair", QUEUE_CLASS_FAIR, 0, 1, true },
+	{ "starve", QUEUE_CLASS_STARVE, 0, DMSC_STARVE_MAX, true },
+};
+
+static uint32_t *option_field(struct queue_class *c, uint32_t given)
+{
+	switch (given) {
+	case QUEUE_CLASS_CODEL:
+		return &c->codel;
+	case QUEUE_CLASS_TARGET:
+		return &c->target;
+	case QUEUE_CLASS_INTERVAL:
+		return &c->interval;
+	case QUEUE_CLASS_FAIR:
+		return &c->fair;
+	default:
+		return &c->starve;
+	}
+}
+
+uint64_t queue_class_option_get(const struct queue_class *c, uint32_t given)
+{
+	struct queue_class copy = *c;
+
+	return given == QUEUE_CLASS_CEIL ? c->ceil : *option_field(&copy, given);
+}
+
+void queue_class_option_set(struct queue_class *c, uint32_t given, uint64_t value)
+{
+	if (given == QUEUE_CLASS_CEIL)
+		c->ceil = value;
+	else
+		*option_field(c, given) = value;
+	c->given |= given;
+}
+
+static void put_class_given(struct nlmsghdr *nlh, const struct queue_class *c)
+{
+	if (c->given & QUEUE_CLASS_CEIL)
+		mnl_attr_put_u64(nlh, DMSC_CLASS_A_CEIL, c->ceil);
+	if (c->given & QUEUE_CLASS_CODEL)
+		mnl_attr_put_u32(nlh, DMSC_CLASS_A_CODEL, c->codel);
+	if (c->given & QUEUE_CLASS_TARGET)
+		mnl_attr_put_u32(nlh, DMSC_CLASS_A_TARGET, c->target);
+	if (c->given & QUEUE_CLASS_INTERVAL)
+		mnl_attr_put_u32(nlh, DMSC_CLASS_A_INTERVAL, c->interval);
+	if (c->given & QUEUE_CLASS_FAIR)
+		mnl_attr_put_u32(nlh, DMSC_CLASS_A_FAIR, c->fair);
+	if (c->given & QUEUE_CLASS_STARVE)
+		mnl_attr_put_u32(nlh, DMSC_CLASS_A_STARVE, c->starve);
+}
+
+static void put_queue_given(struct nlmsghdr *nlh, const struct queue_queue *q)
+{
+	if (q->given & QUEUE_QUEUE_RANK)
+		mnl_attr_put_u32(nlh, DMSC_QUEUE_A_RANK, q->rank);
+	if (q->given & QUEUE_QUEUE_RATE)
+		mnl_attr_put_u64(nlh, DMSC_QUEUE_A_RATE, q->rate);
+	if (q->given & QUEUE_QUEUE_CEIL)
+		mnl_attr_put_u64(nlh, DMSC_QUEUE_A_CEIL, q->ceil);
+	if (q->given & QUEUE_QUEUE_REMAINING)
+		mnl_attr_put_u64(nlh, DMSC_QUEUE_A_REMAINING, q->remaining);
+}
+
 int queues_set_classes(struct queues *q, uint32_t ifindex, uint32_t handle,
 		       const struct queue_class *classes, size_t n, struct dmsc_error *err)
 {
@@ -405,6 +477,7 @@ int queues_set_classes(struct queues *q, uint32_t ifindex, uint32_t handle,
 		mnl_attr_put_u32(nlh, DMSC_CLASS_A_SHARE, classes[i].share);
 		mnl_attr_put_u32(nlh, DMSC_CLASS_A_LIMIT, classes[i].limit);
 		mnl_attr_put_u32(nlh, DMSC_CLASS_A_ECN, classes[i].ecn);
+		put_class_given(nlh, &classes[i]);
 		mnl_attr_nest_end(nlh, nest);
 	}
 	return transact(q, nlh, &a, "set classes", err);
@@ -439,6 +512,7 @@ int queues_set_queues(struct queues *q, uint32_t ifindex, uint32_t handle,
 		mnl_attr_put_u32(nlh, DMSC_QUEUE_A_CLASS, queues[i].class);
 		mnl_attr_put_u32(nlh, DMSC_QUEUE_A_WEIGHT, queues[i].weight);
 		mnl_attr_put_u32(nlh, DMSC_QUEUE_A_SID, queues[i].sid);
+		put_queue_given(nlh, &queues[i]);
 		mnl_attr_nest_end(nlh, nest);
 	}
 	ret = transact(q, nlh, &a, "set queues", err);
@@ -495,6 +569,38 @@ static void read_class(const struct nlattr *nest, struct queue_class *c)
 	c->limit = get_u32(tb[DMSC_CLASS_A_LIMIT]);
 	c->ecn = get_u32(tb[DMSC_CLASS_A_ECN]);
 	read_stats(tb[DMSC_CLASS_A_STATS], &c->stats);
+	c->given = (tb[DMSC_CLASS_A_CEIL] ? QUEUE_CLASS_CEIL : 0) |
+		   (tb[DMSC_CLASS_A_CODEL] ? QUEUE_CLASS_CODEL : 0) |
+		   (tb[DMSC_CLASS_A_TARGET] ? QUEUE_CLASS_TARGET : 0) |
+		   (tb[DMSC_CLASS_A_INTERVAL] ? QUEUE_CLASS_INTERVAL : 0) |
+		   (tb[DMSC_CLASS_A_FAIR] ? QUEUE_CLASS_FAIR : 0) |
+		   (tb[DMSC_CLASS_A_STARVE] ? QUEUE_CLASS_STARVE : 0);
+	c->ceil = get_u64(tb[DMSC_CLASS_A_CEIL]);
+	c->codel = get_u32(tb[DMSC_CLASS_A_CODEL]);
+	c->target = get_u32(tb[DMSC_CLASS_A_TARGET]);
+	c->interval = get_u32(tb[DMSC_CLASS_A_INTERVAL]);
+	c->fair = get_u32(tb[DMSC_CLASS_A_FAIR]);
+	c->starve = get_u32(tb[DMSC_CLASS_A_STARVE]);
+}
+
+static void read_queue(const struct nlattr *nest, struct queue_queue *q)
+{
+	const struct nlattr *tb[DMSC_QUEUE_A_MAX + 1];
+
+	parse_nest(nest, tb, DMSC_QUEUE_A_MAX);
+	q->slot = get_u32(tb[DMSC_QUEUE_A_SLOT]);
+	q->class = get_u32(tb[DMSC_QUEUE_A_CLASS]);
+	q->weight = get_u32(tb[DMSC_QUEUE_A_WEIGHT]);
+	q->sid = get_u32(tb[DMSC_QUEUE_A_SID]);
+	read_stats(tb[DMSC_QUEUE_A_STATS], &q->stats);
+	q->given = (tb[DMSC_QUEUE_A_RANK] ? QUEUE_QUEUE_RANK : 0) |
+		   (tb[DMSC_QUEUE_A_RATE] ? QUEUE_QUEUE_RATE : 0) |
+		   (tb[DMSC_QUEUE_A_CEIL] ? QUEUE_QUEUE_CEIL : 0) |
+		   (tb[DMSC_QUEUE_A_REMAINING] ? QUEUE_QUEUE_REMAINING : 0);
+	q->rank = get_u32(tb[DMSC_QUEUE_A_RANK]);
+	q->rate = get_u64(tb[DMSC_QUEUE_A_RATE]);
+	q->ceil = get_u64(tb[DMSC_QUEUE_A_CEIL]);
+	q->remaining = get_u64(tb[DMSC_QUEUE_A_REMAINING]);
 }
 
 static int on_qdisc(const struct nlmsghdr *nlh, void *data)
@@ -528,20 +634,15 @@ static int on_class(const struct nlmsghdr *nlh, void *data)
 
 static int on_queue(const struct nlmsghdr *nlh, void *data)
 {
-	const struct nlattr *tb[DMSC_A_MAX + 1], *qb[DMSC_QUEUE_A_MAX + 1];
+	const struct nlattr *tb[DMSC_A_MAX + 1];
 	struct queue_queue_entry *e = list_add(data);
 
 	if (!e)
 		return MNL_CB_ERROR;
 	parse_message(nlh, tb, DMSC_A_MAX);
-	parse_nest(tb[DMSC_A_QUEUE], qb, DMSC_QUEUE_A_MAX);
 	e->ifindex = get_u32(tb[DMSC_A_IFINDEX]);
 	e->handle = get_u32(tb[DMSC_A_HANDLE]);
-	e->queue.slot = get_u32(qb[DMSC_QUEUE_A_SLOT]);
-	e->queue.class = get_u32(qb[DMSC_QUEUE_A_CLASS]);
-	e->queue.weight = get_u32(qb[DMSC_QUEUE_A_WEIGHT]);
-	e->queue.sid = get_u32(qb[DMSC_QUEUE_A_SID]);
-	read_stats(qb[DMSC_QUEUE_A_STATS], &e->queue.stats);
+	read_queue(tb[DMSC_A_QUEUE], &e->queue);
 	return MNL_CB_OK;
 }
 
@@ -642,5 +743,7 @@ int queues_event_read(struct queues *q, struct queue_event *ev, struct dmsc_erro
 	ev->handle = get_u32(tb[DMSC_A_HANDLE]);
 	if (tb[DMSC_A_CLASS])
 		read_class(tb[DMSC_A_CLASS], &ev->class);
+	if (tb[DMSC_A_QUEUE])
+		read_queue(tb[DMSC_A_QUEUE], &ev->queue);
 	return 0;
 }

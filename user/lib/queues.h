@@ -27,19 +27,66 @@ struct queue_qdisc {
 	struct queue_stats stats;
 };
 
+/*
+ * What `given` does not name is not sent: the kernel keeps a class's value, and
+ * gives a queue the default. What was read has everything the module knows.
+ */
+enum {
+	QUEUE_CLASS_CEIL = 1 << 0,
+	QUEUE_CLASS_CODEL = 1 << 1,
+	QUEUE_CLASS_TARGET = 1 << 2,
+	QUEUE_CLASS_INTERVAL = 1 << 3,
+	QUEUE_CLASS_FAIR = 1 << 4,
+	QUEUE_CLASS_STARVE = 1 << 5,
+};
+
 struct queue_class {
 	uint32_t id, mode, weight, share, limit, ecn;
-	struct queue_stats stats; /* only read */
+	uint32_t given;		   /* of the following, QUEUE_CLASS_ */
+	uint64_t ceil;		   /* bytes a second, 0 none */
+	uint32_t codel;		   /* 0, 1 */
+	uint32_t target, interval; /* CoDel's, microseconds */
+	uint32_t fair;		   /* 0, 1: a queue a flow */
+	uint32_t starve;	   /* milliseconds, 0 never */
+	struct queue_stats stats;  /* only read */
+};
+
+/* The same by name, for what people write and the registry keeps. */
+struct queue_class_option {
+	const char *name;
+	uint32_t given;	   /* QUEUE_CLASS_ */
+	uint64_t min, max; /* 0 is always taken where @zero */
+	bool zero;
+};
+
+#define QUEUE_CLASS_OPTIONS 6
+extern const struct queue_class_option queue_class_options[QUEUE_CLASS_OPTIONS];
+
+uint64_t queue_class_option_get(const struct queue_class *c, uint32_t given);
+/* Marks it as given. */
+void queue_class_option_set(struct queue_class *c, uint32_t given, uint64_t value);
+
+enum {
+	QUEUE_QUEUE_RANK = 1 << 0,
+	QUEUE_QUEUE_RATE = 1 << 1,
+	QUEUE_QUEUE_CEIL = 1 << 2,
+	QUEUE_QUEUE_REMAINING = 1 << 3,
 };
 
 struct queue_queue {
 	uint32_t slot, class, weight, sid;
+	uint32_t given;		  /* of the following, QUEUE_QUEUE_ */
+	uint32_t rank;		  /* 0 goes first; left out: DMSC_RANK_DEFAULT */
+	uint64_t rate;		  /* bytes a second, 0 no bound; left out: 0 */
+	uint64_t ceil;		  /* bytes a second, 0 none; left out: 0 */
+	uint64_t remaining;	  /* bytes, 0 not known; left out: as it is */
 	struct queue_stats stats; /* only read */
 };
 
 struct queue_event {
 	uint32_t event, ifindex, handle;
-	struct queue_class class;
+	struct queue_class class; /* DMSC_EVENT_DROPS, DMSC_EVENT_STARVED */
+	struct queue_queue queue; /* DMSC_EVENT_CONGESTED */
 };
 
 /** queues_open - -ENOENT when the module is not loaded; tries to load it when @load */

@@ -41,6 +41,11 @@ static const char schema[] =
 	"  id INTEGER PRIMARY KEY, mode INTEGER NOT NULL, weight INTEGER NOT NULL,"
 	"  share INTEGER NOT NULL, lim INTEGER NOT NULL, ecn INTEGER NOT NULL);";
 
+/* Of classes, what is not in every one: a name of queue_class_options. */
+static const char schema_options[] = "CREATE TABLE IF NOT EXISTS class_options ("
+				     "  id INTEGER NOT NULL, name TEXT NOT NULL,"
+				     "  value INTEGER NOT NULL, PRIMARY KEY (id, name))";
+
 static int sql_fail(struct registry *r, struct dmsc_error *err, const char *doing)
 {
 	int code = sqlite3_errcode(r->db), ret = -EIO;
@@ -201,6 +206,8 @@ int registry_open(struct registry **out, const char *dir, struct dmsc_error *err
 	ret = sql_exec(r, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL", err);
 	if (!ret)
 		ret = create_schema(r, err);
+	if (!ret)
+		ret = sql_exec(r, schema_options, err);
 	if (ret)
 		goto fail;
 	*out = r;
@@ -545,7 +552,16 @@ int registry_path_down(struct registry *r, const char *dst_host, const char *ifn
 	return ret;
 }
 
-int registry_class_set(struct registry *r, const struct queue_class *c, struct dmsc_error *err)
+static int drop_class_options(struct registry *r, uint32_t id, struct dmsc_error *err)
+{
+	sqlite3_stmt *stmt;
+	int ret;
+
+	ret = sql_prepare(r, &stmt, err, "DELETE FROM class_options WHERE id = ?", "i", (int64_t)id);
+	return ret ? ret : sql_finish(r, stmt, err);
+}
+
+static int write_class(struct registry *r, const struct queue_class *c, struct dmsc_error *err)
 {
 	sqlite3_stmt *stmt;
 	int ret;
@@ -555,16 +571,69 @@ int registry_class_set(struct registry *r, const struct queue_class *c, struct d
 			  " VALUES (?, ?, ?, ?, ?, ?)",
 			  "iiiiii", (int64_t)c->id, (int64_t)c->mode, (int64_t)c->weight,
 			  (int64_t)c->share, (int64_t)c->limit, (int64_t)c->ecn);
-	return ret ? ret : sql_finish(r, stmt, err);
+	if (!ret)
+		ret = sql_finish(r, stmt, err);
+	if (!ret)
+		ret = drop_class_options(r, c->id, err);
+	for (int i = 0; i < QUEUE_CLASS_OPTIONS && !ret; i++) {
+		const struct queue_class_option *o = &queue_class_options[i];
+
+		if (!(c->given & o->given))
+			continue;
+		ret = sql_prepare(r, &stmt, err,
+				  "INSERT INTO class_options (id, name, value) VALUES (?, ?, ?)",
+				  "iti", (int64_t)c->id, o->name,
+				  (int64_t)queue_class_option_get(c, o->given));
+		if (!ret)
+			ret = sql_finish(r, stmt, err);
+	}
+	return ret;
+}
+
+int registry_class_set(struct registry *r, const struct queue_class *c, struct dmsc_error *err)
+{
+	int ret = begin(r, err);
+
+	return ret ? ret : end(r, write_class(r, c, err), err);
 }
 
 int registry_class_unset(struct registry *r, uint32_t id, struct dmsc_error *err)
 {
 	sqlite3_stmt *stmt;
-	int ret;
+	int ret = begin(r, err);
 
+	if (ret)
+		return ret;
 	ret = sql_prepare(r, &stmt, err, "DELETE FROM classes WHERE id = ?", "i", (int64_t)id);
-	return ret ? ret : sql_finish(r, stmt, err);
+	if (!ret)
+		ret = sql_finish(r, stmt, err);
+	if (!ret)
+		ret = drop_class_options(r, id, err);
+	return end(r, ret, err);
+}
+
+/* What is stored by a name that is not known, or another release's, is passed over. */
+static int read_class_options(struct registry *r, struct queue_class *c, struct dmsc_error *err)
+{
+	sqlite3_stmt *stmt;
+	int ret, step;
+
+	ret = sql_prepare(r, &stmt, err, "SELECT name, value FROM class_options WHERE id = ?", "i",
+			  (int64_t)c->id);
+	if (ret)
+		return ret;
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		for (int i = 0; i < QUEUE_CLASS_OPTIONS; i++) {
+			const struct queue_class_option *o = &queue_class_options[i];
+
+			if (!strcmp((const char *)sqlite3_column_text(stmt, 0), o->name))
+				queue_class_option_set(c, o->given, sqlite3_column_int64(stmt, 1));
+		}
+	}
+	if (step != SQLITE_DONE)
+		ret = sql_fail(r, err, "cannot read");
+	sqlite3_finalize(stmt);
+	return ret;
 }
 
 int registry_class_get(struct registry *r, uint32_t id, struct queue_class *out,
@@ -593,5 +662,5 @@ int registry_class_get(struct registry *r, uint32_t id, struct queue_class *out,
 			      sql_fail(r, err, "cannot read");
 	}
 	sqlite3_finalize(stmt);
-	return ret;
+	return ret ? ret : read_class_options(r, out, err);
 }

@@ -59,6 +59,17 @@ enum dmsc_class {
 #define DMSC_LIMIT_MIN		2048U		/* bytes */
 #define DMSC_LIMIT_MAX		(1U << 30)	/* bytes */
 #define DMSC_SHARE_MAX		1000U		/* permille; the sum is bounded too */
+#define DMSC_RATE_MIN		1000ULL		/* bytes a second */
+#define DMSC_RATE_MAX		1000000000000ULL	/* bytes a second */
+#define DMSC_RANK_MAX		62U		/* 0 goes first */
+#define DMSC_RANK_DEFAULT	32U		/* also of traffic without a slot */
+#define DMSC_TARGET_DEFAULT	5000U		/* microseconds */
+#define DMSC_TARGET_MAX		1000000U	/* microseconds */
+#define DMSC_INTERVAL_DEFAULT	100000U		/* microseconds */
+#define DMSC_INTERVAL_MAX	10000000U	/* microseconds */
+#define DMSC_STARVE_DEFAULT	1000U		/* milliseconds */
+#define DMSC_STARVE_MAX		3600000U	/* milliseconds */
+#define DMSC_REMAINING_MAX	((1ULL << 48) - 1)	/* bytes */
 
 /**
  * enum dmsc_cmd - commands of the family.
@@ -127,6 +138,9 @@ enum dmsc_class_mode {
  * a guaranteed share gets it, when it has packets, from whatever the device
  * sends, also before strict classes above it. The guaranteed shares of a
  * qdisc's classes add up to at most 900 permille.
+ *
+ * A ceiling is a bound for the device: where it has several of these qdiscs
+ * (below mq), those in which the class is active divide it among themselves.
  */
 enum dmsc_class_attr {
 	DMSC_CLASS_A_UNSPEC,
@@ -140,12 +154,31 @@ enum dmsc_class_attr {
 				 * bytes of class backlog; 0 never
 				 */
 	DMSC_CLASS_A_STATS,	/* nest, enum dmsc_stats_attr */
+	DMSC_CLASS_A_CEIL,	/* u64, bytes a second, DMSC_RATE_MIN..MAX; 0 none */
+	DMSC_CLASS_A_CODEL,	/* u32, 1: its queues are under CoDel (RFC 8289), 0: not */
+	DMSC_CLASS_A_TARGET,	/* u32, CoDel's, microseconds, 1..DMSC_TARGET_MAX */
+	DMSC_CLASS_A_INTERVAL,	/* u32, CoDel's, microseconds, 1..DMSC_INTERVAL_MAX */
+	DMSC_CLASS_A_FAIR,	/* u32, 1: traffic without a slot has a queue a flow,
+				 * 0: one for all of it
+				 */
+	DMSC_CLASS_A_STARVE,	/* u32, milliseconds without service while backlogged
+				 * after which DMSC_EVENT_STARVED is sent; 0 never
+				 */
 
 	__DMSC_CLASS_A_MAX,
 	DMSC_CLASS_A_MAX = __DMSC_CLASS_A_MAX - 1
 };
 
-/** enum dmsc_queue_attr - one scheduling queue: a slot with its class. */
+/**
+ * enum dmsc_queue_attr - one scheduling queue: a slot with its class.
+ *
+ * What is left out has its default, except REMAINING, which stays as it is.
+ * Within a class the lowest rank goes first. Among queues of one rank those
+ * with a REMAINING go before those without, the shortest first; the others
+ * share by weight. Up to its rate a queue goes in its rank; what is above it
+ * goes after all ranks of its class, up to the ceiling. Rate and ceiling are
+ * divided among the qdiscs of the device as a class's ceiling is.
+ */
 enum dmsc_queue_attr {
 	DMSC_QUEUE_A_UNSPEC,
 	DMSC_QUEUE_A_PAD,
@@ -154,6 +187,13 @@ enum dmsc_queue_attr {
 	DMSC_QUEUE_A_WEIGHT,	/* u32, within the class */
 	DMSC_QUEUE_A_SID,	/* u32, whose queue this is; only reported back */
 	DMSC_QUEUE_A_STATS,	/* nest, enum dmsc_stats_attr */
+	DMSC_QUEUE_A_RANK,	/* u32, 0..DMSC_RANK_MAX, default DMSC_RANK_DEFAULT */
+	DMSC_QUEUE_A_RATE,	/* u64, bytes a second, DMSC_RATE_MIN..MAX; 0 no bound */
+	DMSC_QUEUE_A_CEIL,	/* u64, as the rate, and not below it; 0 none */
+	DMSC_QUEUE_A_REMAINING,	/* u64, bytes the sender still has of its transfer, at
+				 * most DMSC_REMAINING_MAX; counted down as they leave;
+				 * 0 not known
+				 */
 
 	__DMSC_QUEUE_A_MAX,
 	DMSC_QUEUE_A_MAX = __DMSC_QUEUE_A_MAX - 1
@@ -190,6 +230,20 @@ enum dmsc_event {
 	 * second and class; the counters say how many there were.
 	 */
 	DMSC_EVENT_DROPS,
+	/*
+	 * A queue holds more than its class's ECN threshold, and did so a tenth
+	 * of a second before: DMSC_A_QUEUE with SLOT (0: a flow without one),
+	 * CLASS, SID and STATS. At most one a second and class, of the longest.
+	 */
+	DMSC_EVENT_CONGESTED,
+	/*
+	 * A class has packets and could send none for as long as its STARVE
+	 * says: DMSC_A_CLASS with ID and STATS. At most one a second and class.
+	 */
+	DMSC_EVENT_STARVED,
+
+	__DMSC_EVENT_MAX,
+	DMSC_EVENT_MAX = __DMSC_EVENT_MAX - 1
 };
 
 #endif /* _UAPI_LINUX_DMSC_H */

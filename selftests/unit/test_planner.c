@@ -428,6 +428,47 @@ static void test_slack_holds(void **state)
 	plan_free(&p);
 }
 
+/*
+ * A tensor group as one instance: the same bytes between hosts, none inside,
+ * the same time of an iteration but for what several links of a host carry.
+ */
+static void test_groups(void **state)
+{
+	static const char *const jobs[] = { EXAMPLE_JOB, "examples/moe.yaml" };
+	uint64_t wire[2][DMSC_NR_CLASSES];
+	struct dmsc_error err;
+	struct topology t;
+	struct plan p[2];
+	struct job j;
+	uint32_t i, k, c;
+
+	(void)state;
+	assert_int_equal(topology_read(EXAMPLE_TOPO, &t, &err), 0);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(job_read(jobs[i], &j, &err), 0);
+		memset(wire, 0, sizeof(wire));
+		for (k = 0; k < 2; k++) {
+			j.par.instances = k ? INSTANCES_GROUP : INSTANCES_RANK;
+			if (plan_job(&j, &t, &p[k], &err))
+				fail_msg("%s", err.text);
+			check_all(&p[k]);
+			for (c = 0; c < p[k].nr_flows; c++)
+				wire[k][p[k].flows[c].class] += p[k].flows[c].bytes;
+		}
+		for (c = 0; c < DMSC_NR_CLASSES; c++)
+			assert_true(wire[1][c] == (c == DMSC_CLASS_TENSOR ? 0 : wire[0][c]));
+		assert_memory_equal(&p[0].totals, &p[1].totals, sizeof(p[0].totals));
+		assert_true(p[1].critical_path >= p[0].critical_path);
+		assert_true(p[1].nr_ops < p[0].nr_ops);
+		/* each has the GPUs of its ranks */
+		assert_int_equal(p[1].instances[1].gpu, p[0].instances[j.par.tensor].gpu);
+		plan_free(&p[0]);
+		plan_free(&p[1]);
+		job_free(&j);
+	}
+	topology_free(&t);
+}
+
 static void test_deterministic(void **state)
 {
 	struct plan a = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL);
@@ -613,7 +654,7 @@ int main(void)
 		cmocka_unit_test(test_variants),    cmocka_unit_test(test_sids),
 		cmocka_unit_test(test_bulk_apart),  cmocka_unit_test(test_buckets),
 		cmocka_unit_test(test_bubble),	    cmocka_unit_test(test_critical),
-		cmocka_unit_test(test_slack_holds),
+		cmocka_unit_test(test_slack_holds), cmocka_unit_test(test_groups),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -64,6 +64,8 @@ static const struct change jobs[] = {
 	  ":19: parallel.global_batch: 15, expected a multiple of micro_batch x data (2)" },
 	{ "zero: 1", "recompute: some", ":17: parallel.recompute: 'some', expected none, selective" },
 	{ "zero: 1", "exchanges: -3", ":17: parallel.exchanges: '-3', expected auto or 1 to" },
+	{ "zero: 1", "instances: few",
+	  ":17: parallel.instances: 'few', expected auto, rank or group" },
 	{ "zero: 1", "bucket: 7", ":17: parallel.bucket: 7, expected 4096 to" },
 	{ "pipeline: 2", "pipeline: 64\n  uneven: true",
 	  ":15: parallel.pipeline: 64 stages, expected at most model.layers (40)" },

@@ -34,7 +34,7 @@ struct raw_model {
 struct raw_parallel {
 	struct job_parallel p;
 	uint64_t global_batch;
-	char recompute[16], exchanges[24];
+	char recompute[16], exchanges[24], instances[16];
 };
 
 #define M(f) offsetof(struct raw_model, m.f)
@@ -116,6 +116,7 @@ static const struct yaml_field parallel_fields[] = {
 	{ "scatter_gather", YAML_BOOL, P(scatter_gather), false, 0, 0 },
 	{ "uneven", YAML_BOOL, P(uneven), false, 0, 0 },
 	{ "exchanges", YAML_TEXT, offsetof(struct raw_parallel, exchanges), false, 0, 24 },
+	{ "instances", YAML_TEXT, offsetof(struct raw_parallel, instances), false, 0, 16 },
 };
 
 static const struct yaml_field bulk_fields[] = {
@@ -260,6 +261,20 @@ static int read_exchanges(struct yaml_file *f, yaml_node_t *node, struct raw_par
 	return 0;
 }
 
+static int read_instances(struct yaml_file *f, yaml_node_t *node, struct raw_parallel *raw)
+{
+	const char *s = raw->instances;
+
+	if (!strcmp(s, "rank"))
+		raw->p.instances = INSTANCES_RANK;
+	else if (!strcmp(s, "group"))
+		raw->p.instances = INSTANCES_GROUP;
+	else if (*s && strcmp(s, "auto"))
+		return yaml_fail(f, yaml_key_line(f, node, "instances"),
+				 "parallel.instances: '%s', expected auto, rank or group", s);
+	return 0;
+}
+
 static int read_batches(struct yaml_file *f, yaml_node_t *node, struct raw_parallel *raw)
 {
 	uint64_t at_once = raw->p.micro_batch * raw->p.data, n;
@@ -372,6 +387,8 @@ static int read_parallel(struct yaml_file *f, yaml_node_t *node, const struct jo
 		ret = read_recompute(f, node, &raw);
 	if (!ret)
 		ret = read_exchanges(f, node, &raw);
+	if (!ret)
+		ret = read_instances(f, node, &raw);
 	if (!ret)
 		ret = read_batches(f, node, &raw);
 	if (!ret)

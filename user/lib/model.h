@@ -79,6 +79,12 @@ enum job_recompute {
 	RECOMPUTE_SELECTIVE, /* the attention core only, which exchanges nothing */
 };
 
+enum job_instances {
+	INSTANCES_FIT, /* a rank each, or groups when that makes too many steps */
+	INSTANCES_RANK,
+	INSTANCES_GROUP, /* the tensor group of a stage of a replica */
+};
+
 struct job_parallel {
 	uint64_t tensor, pipeline, data, expert; /* expert divides data * context */
 	bool sequence_parallel;
@@ -92,6 +98,7 @@ struct job_parallel {
 	bool overlap;	     /* gradients are exchanged beside the backward pass */
 	bool scatter_gather; /* a stage boundary carries each activation once, not once a tensor rank */
 	bool uneven;	     /* stages may differ by a layer */
+	enum job_instances instances;
 };
 
 struct job_bulk { /* what competes with the iteration */

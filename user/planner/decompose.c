@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/plan_steps.h"
 #include "planner/granularity.h"
 #include "planner/internal.h"
 #include "planner/schedule.h"
@@ -28,6 +29,8 @@ struct decomposition {
 	struct schedule order;
 	struct stage *stages; /* of the virtual pipeline */
 	uint32_t chunks;      /* exchanges of a pass over one virtual stage */
+	uint32_t merged;      /* ranks in one instance: 1, or those of a tensor group */
+	double local_ns;      /* of a byte within a host, for exchanges inside an instance */
 	/* the current rank */
 	uint32_t t, d, p;
 	uint32_t *tp, *dp, *ep, *edp, *cp; /* its groups, instance indexes; edp: of its experts */
@@ -57,9 +60,23 @@ static uint64_t again(const struct decomposition *x)
 	return x->phase == PHASE_BACKWARD ? volume_again(x->job) : 0;
 }
 
+/* A ring inside an instance is no flow, but takes its time. */
+static struct after inner_ring(struct decomposition *x, struct after after, uint64_t activations,
+			       uint64_t factor)
+{
+	double bytes = (double)activations * volume_activation(x->job) * factor * (x->merged - 1) /
+		       x->merged;
+
+	if (!activations)
+		return after;
+	return after_one(builder_compute(&x->b, bytes * x->local_ns, &after, x->phase, x->mb));
+}
+
 static struct after tensor_ring(struct decomposition *x, struct after after, uint64_t activations,
 				uint64_t factor)
 {
+	if (x->merged > 1)
+		return inner_ring(x, after, activations, factor);
 	return builder_ring(&x->b, x->tp, x->grid.tensor, x->t, DMSC_CLASS_TENSOR,
 			    activations * volume_activation(x->job), factor * (x->grid.tensor - 1),
 			    &after, x->phase, x->mb);
@@ -85,7 +102,8 @@ static struct after expert_exchange(struct decomposition *x, struct after after,
 	uint32_t ep = x->job->par.expert;
 
 	return builder_all_to_all(&x->b, x->ep, ep, x->d % ep, DMSC_CLASS_EXPERT,
-				  2 * (layers + again(x) * layers) * volume_all_to_all(x->job),
+				  2 * (layers + again(x) * layers) * x->merged *
+					  volume_all_to_all(x->job),
 				  &after, x->phase, x->mb);
 }
 
@@ -97,7 +115,7 @@ static struct after expert_exchange(struct decomposition *x, struct after after,
 static struct after context_exchange(struct decomposition *x, struct after after, uint64_t layers)
 {
 	uint32_t n = x->job->par.context, me = x->d % n;
-	uint64_t bytes = layers * volume_keys_values(x->job);
+	uint64_t bytes = layers * x->merged * volume_keys_values(x->job);
 
 	after = builder_ring(&x->b, x->cp, n, me, DMSC_CLASS_PIPELINE, (1 + again(x)) * bytes,
 			     n - 1, &after, x->phase, x->mb);
@@ -116,10 +134,10 @@ static struct after data_exchange(struct decomposition *x, struct after after, u
 {
 	uint32_t n = x->grid.data, ep = x->job->par.expert, en = n / ep;
 
-	after = builder_ring(&x->b, x->dp, n, x->d, DMSC_CLASS_DATA, params * bytes,
+	after = builder_ring(&x->b, x->dp, n, x->d, DMSC_CLASS_DATA, params * bytes * x->merged,
 			     factor * (n - 1), &after, phase, x->mb);
-	return builder_ring(&x->b, x->edp, en, x->d / ep, DMSC_CLASS_DATA, experts * bytes,
-			    factor * (en - 1), &after, phase, x->mb);
+	return builder_ring(&x->b, x->edp, en, x->d / ep, DMSC_CLASS_DATA,
+			    experts * bytes * x->merged, factor * (en - 1), &after, phase, x->mb);
 }
 
 /* Parameters of chunk @k of stage @s, to everybody. */
@@ -168,6 +186,12 @@ static void add_gradients(struct decomposition *x, struct after ready, uint32_t 
 	*wait = (struct pending){ 0, 0 };
 }
 
+/* Of all ranks of the instance. */
+static uint64_t boundary_bytes(const struct decomposition *x)
+{
+	return x->merged * volume_boundary(x->job);
+}
+
 /* Of what the current stage takes in the current pass, if @b were that. */
 static uint32_t boundary_index(const struct decomposition *x, const struct boundary *b)
 {
@@ -194,7 +218,7 @@ static struct after receive(struct decomposition *x, struct after after, const s
 			continue;
 		x->received[boundary_index(x, &sent)] =
 			1 + builder_recv(&x->b, grid_rank(&x->grid, x->t, x->d, source),
-					 DMSC_CLASS_PIPELINE, volume_boundary(x->job), &after,
+					 DMSC_CLASS_PIPELINE, boundary_bytes(x), &after,
 					 sent.backward ? PHASE_BACKWARD : PHASE_FORWARD,
 					 sent.micro_batch);
 	}
@@ -215,7 +239,7 @@ static void hand_on(struct decomposition *x, struct after after, const struct sl
 	if (!schedule_output(&x->order, x->p, slot, &b))
 		return;
 	builder_send(&x->b, grid_rank(&x->grid, x->t, x->d, b.stage % x->grid.pipeline),
-		     DMSC_CLASS_PIPELINE, volume_boundary(x->job), &after, x->phase, x->mb);
+		     DMSC_CLASS_PIPELINE, boundary_bytes(x), &after, x->phase, x->mb);
 }
 
 static struct after compute(struct decomposition *x, struct after after, uint64_t ns, uint32_t k)
@@ -292,8 +316,8 @@ static struct after embedding_exchange(struct decomposition *x, struct after aft
 	if (!volume_shared_embedding(x->job) || (x->p && x->p != last))
 		return after;
 	return builder_ring(&x->b, members, 2, x->p != 0, DMSC_CLASS_DATA,
-			    volume_embedding(x->job) * x->job->model.grad_bytes, 2, &after,
-			    PHASE_GRADIENT, x->mb);
+			    volume_embedding(x->job) * x->job->model.grad_bytes * x->merged, 2,
+			    &after, PHASE_GRADIENT, x->mb);
 }
 
 /* The optimiser has stepped; ZeRO-1 and -2 hand out what each rank updated. */
@@ -423,6 +447,35 @@ static int decompose(struct decomposition *x, const char *source, struct dmsc_er
 	return ret;
 }
 
+/*
+ * Which ranks form an instance. A rank each is the finest: every rank has its
+ * own SID, queues and share of the host's links, so it is isolated from the
+ * others and its flows can go different ways. Coordination grows with the
+ * steps of all instances; where ranks would make more than a plan may have,
+ * the tensor group, which stays inside one host anyway, is one instance. Its
+ * flows between hosts are those of its ranks together.
+ */
+static void choose_instances(struct decomposition *x)
+{
+	const struct job_parallel *par = &x->job->par;
+	double ranks = (double)par->tensor * par->data * par->context * par->pipeline;
+	bool group = par->instances == INSTANCES_GROUP;
+
+	if (par->instances == INSTANCES_FIT)
+		group = least_steps(x) * ranks > MAX_STEPS;
+	if (!group || par->tensor == 1)
+		return;
+	x->merged = par->tensor;
+	x->grid.tensor = 1;
+	x->grid.gpus = par->tensor;
+	builder_note(&x->b,
+		     "an instance is the tensor group of %u ranks%s: its exchanges are no flows, those between hosts are of all its ranks",
+		     x->merged,
+		     par->instances == INSTANCES_FIT ?
+			     ", because one a rank would make too many steps" :
+			     "");
+}
+
 static bool allocate(struct decomposition *x)
 {
 	const struct job_parallel *par = &x->job->par;
@@ -450,7 +503,8 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
 	struct plan plan = { .source = "job" };
 	struct decomposition x = {
 		.job = job,
-		.grid = { par->tensor, par->data * par->context, par->pipeline },
+		.grid = { par->tensor, par->data * par->context, par->pipeline, 1 },
+		.merged = 1,
 		.order = { par->pipeline, par->interleave, par->micro_batches },
 	};
 	char source[300];
@@ -472,6 +526,8 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
 		volume_totals(job, x.stages, &plan.totals);
 		granularity_choose(job, x.stages, topo, &plan.granularity);
 		x.chunks = plan.granularity.exchanges;
+		x.local_ns = 8e9 / plan_local_rate(&plan);
+		choose_instances(&x);
 		ret = decompose(&x, source, err);
 	}
 	fin = builder_finish(&x.b, job, source, ret ? NULL : err);

@@ -9,6 +9,7 @@
 /* The grid of ranks, tensor fastest, then data, then pipeline (Megatron-LM's order). */
 struct grid {
 	uint32_t tensor, data, pipeline;
+	uint32_t gpus; /* of each instance; more than one: it stands for its tensor group */
 };
 
 static inline uint32_t grid_rank(const struct grid *g, uint32_t t, uint32_t d, uint32_t p)

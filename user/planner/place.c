@@ -39,23 +39,25 @@ int place_ranks(struct builder *b, const char *source, const struct grid *g, uin
 		struct dmsc_error *err)
 {
 	struct plan *p = b->plan;
-	uint64_t world = (uint64_t)g->tensor * g->data * g->pipeline, gpus = 0;
+	uint64_t world = (uint64_t)g->tensor * g->data * g->pipeline * (g->gpus ? g->gpus : 1);
+	uint64_t gpus = 0;
 	uint32_t host = 0, gpu = 0, most = 0, h, t, d, s, mic = 0;
+	uint32_t each = g->gpus ? g->gpus : 1, group = g->tensor * each;
 
 	for (h = 0; h < p->nr_hosts; h++) {
-		gpus += host_gpus(p, h) - host_gpus(p, h) % g->tensor;
+		gpus += host_gpus(p, h) - host_gpus(p, h) % group;
 		if (host_gpus(p, h) > most)
 			most = host_gpus(p, h);
 	}
-	if (g->tensor > most)
+	if (group > most)
 		return dmsc_fail(err, -EINVAL,
 				 "%s: parallel.tensor: %u, expected at most %u, the GPUs of the largest host of topology %s (a tensor group stays inside one host)",
-				 source, g->tensor, most, p->topo.name);
+				 source, group, most, p->topo.name);
 	if (world > gpus)
 		return dmsc_fail(err, -EINVAL,
 				 "%s: parallel: tensor %u x pipeline %u x data %u needs %llu GPUs, expected at most %llu, what topology %s has for groups of %u",
-				 source, g->tensor, g->pipeline, g->data, (unsigned long long)world,
-				 (unsigned long long)gpus, p->topo.name, g->tensor);
+				 source, group, g->pipeline, g->data, (unsigned long long)world,
+				 (unsigned long long)gpus, p->topo.name, group);
 
 	for (s = 0; s < g->pipeline; s++) {
 		for (d = 0; d < g->data; d++) {
@@ -63,9 +65,15 @@ int place_ranks(struct builder *b, const char *source, const struct grid *g, uin
 			uint32_t id = builder_mic(b, first_mic + mic, "%s.pp%u.dp%u", p->job, s, d);
 
 			mic++;
-			while (host_gpus(p, host) < gpu + g->tensor) {
+			while (host_gpus(p, host) < gpu + group) {
 				host++;
 				gpu = 0;
+			}
+			if (each > 1) {
+				builder_instance(b, id, host, gpu, "%s.pp%u.dp%u.group", p->job, s,
+						 d);
+				gpu += each;
+				continue;
 			}
 			for (t = 0; t < g->tensor; t++)
 				builder_instance(b, id, host, gpu++, "%s.pp%u.dp%u.tp%u", p->job, s,

@@ -216,6 +216,7 @@ install: all install-src
 	$(INSTALL) -m 755 $(B)/user/dmscd $(B)/user/dmscctl $(DESTDIR)$(PREFIX)/sbin/
 	$(INSTALL) -m 755 $(B)/user/emulator $(DESTDIR)$(PREFIX)/bin/dmsc-emulate
 	$(INSTALL) -m 644 include/uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux/
+	$(INSTALL) -D -m 644 user/lib/module_api.h $(DESTDIR)$(PREFIX)/include/dmsc/module_api.h
 	$(INSTALL) -m 644 examples/*.yaml examples/etc/dmsc.yaml $(DESTDIR)$(PREFIX)/share/dmsc/examples/
 	$(INSTALL) -m 644 user/dmscd/dmscd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	$(INSTALL) -m 644 user/completion/* $(DESTDIR)$(PREFIX)/share/bash-completion/completions/

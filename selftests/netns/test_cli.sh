@@ -63,6 +63,8 @@ python3 -c 'for i in range(1000): print(10**6 if i % 125 < 40 else 0)' > "$work/
 equal 'a period out of counts' "$("$dmscctl" predict -j "$work/counts" | json "round(j['period_ns'] / 1e6), j['bytes'], round(j['next_ns'] / 1e6)")" '[125, 40000000.0, 1000]'
 python3 -c 'for i in range(40): print(100 + i % 2 if i < 30 else 150)' > "$work/counts"
 equal 'a change in iteration times' "$("$dmscctl" predict -j --times "$work/counts" | json "[(c['line'], c['what']) for c in j['changes']], 140 < j['next'] < 160")" '[[[32, "slower"]], true]'
+refused 'a module that is not there' 'nosuch.so' "$dmscctl" predict -m nosuch --times "$work/counts"
+equal 'a simulation asks the built-in module' "$("$dmscctl" simulate -j -u module -m builtin -n 1 -f "$work/job.yaml" -t "$work/topology.yaml" | json "j['setups'][0]['name'], j['setups'][0]['utilisation'] > 0")" '["module", true]'
 equal 'one job is the first' "$("$dmscctl" order -j -f "$work/job.yaml" -t "$work/topology.yaml" | json "j['jobs'][0]['rank'], j['jobs'][0]['level'], j['utilisation']['order'] > 0")" '[0, 0, true]'
 "$dmscctl" plan -f "$work/job.yaml" -t "$work/topology.yaml" -o /proc/nowhere > /dev/null 2>&1
 equal 'a plan that cannot be written: status 1' $? 1

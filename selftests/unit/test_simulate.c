@@ -203,7 +203,7 @@ static struct sim_result run(const struct plan *const *plans, uint32_t nr, enum 
 	struct sim_setup s;
 	struct dmsc_error err;
 
-	if (sim_setup(kind, plans, nr, 8, false, 1, &s, &err) ||
+	if (sim_setup(kind, plans, nr, 8, false, 1, NULL, &s, &err) ||
 	    simulate(&plans[0]->topo, &s, &o, &r, &err))
 		fail_msg("%s", err.text);
 	sim_setup_free(&s);
@@ -341,7 +341,7 @@ static void test_queue_of_messages(void **state)
 	assert_near(r.jobs[0].mean, 1, 1e-9);
 	sim_result_free(&r);
 
-	assert_int_equal(sim_setup(SIM_DMSC, &list, 1, 8, false, 1, &s, &err), 0);
+	assert_int_equal(sim_setup(SIM_DMSC, &list, 1, 8, false, 1, NULL, &s, &err), 0);
 	o.resolution = 0.02;
 	assert_int_equal(simulate(&p.topo, &s, &o, &r, &err), 0);
 	assert_true(r.jobs[0].mean >= 1 && r.jobs[0].mean <= 1 + 5 * 0.02);
@@ -361,7 +361,7 @@ static void test_examples(void **state)
 	uint32_t kind, i, k;
 
 	(void)state;
-	for (kind = 0; kind < SIM_NR_KINDS; kind++) {
+	for (kind = 0; kind <= SIM_MODULE; kind++) {
 		struct sim_result r = run(&list, 1, kind, 2);
 
 		assert_int_equal(r.jobs[0].gpus, 32);
@@ -383,11 +383,11 @@ static void test_examples(void **state)
 		sim_result_free(&r);
 	}
 	/* Every way leads from the source to the target, and hosts do not forward. */
-	for (kind = 0; kind < SIM_NR_KINDS; kind++) {
+	for (kind = 0; kind <= SIM_MODULE; kind++) {
 		struct dmsc_error err;
 		struct sim_setup s;
 
-		assert_int_equal(sim_setup(kind, &list, 1, 8, false, 3, &s, &err), 0);
+		assert_int_equal(sim_setup(kind, &list, 1, 8, false, 3, NULL, &s, &err), 0);
 		for (i = 0; i < p.nr_flows; i++) {
 			const struct sim_flow *f = &s.jobs[0].flows[i];
 			uint32_t at = p.hosts[p.instances[p.flows[i].src].host].node;
@@ -450,7 +450,7 @@ static void test_refusals(void **state)
 	int calls = 0;
 
 	(void)state;
-	assert_int_equal(sim_setup(SIM_DMSC, &list, 1, 8, false, 1, &s, &err), 0);
+	assert_int_equal(sim_setup(SIM_DMSC, &list, 1, 8, false, 1, NULL, &s, &err), 0);
 	o.progress = stop;
 	o.arg = &calls;
 	assert_int_equal(simulate(&p.topo, &s, &o, &r, &err), -EINTR);

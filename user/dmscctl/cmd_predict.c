@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dmscctl/ctl.h"
+#include "dmscctl/modules.h"
 #include "dmscctl/units.h"
 #include "planner/period.h"
 #include "planner/predict.h"
@@ -95,18 +96,16 @@ static int show_period(const struct ctl *c, const struct values *v, double bin_n
 	return 0;
 }
 
-static int show_times(const struct ctl *c, const struct values *v)
+static int show_times(const struct ctl *c, const struct values *v, struct module *m)
 {
 	json_t *changes = json_array();
-	struct series s;
+	double next = module_predict(m, v->v, v->nr);
 	struct watch w;
 
-	series_init(&s);
 	watch_init(&w);
 	for (uint32_t i = 0; i < v->nr; i++) {
 		enum watch_event e = watch_add(&w, v->v[i]);
 
-		series_add(&s, v->v[i]);
 		if (e == WATCH_NOTHING)
 			continue;
 		json_array_append_new(changes, json_pack("{s:i, s:s}", "line", i + 1, "what",
@@ -115,25 +114,27 @@ static int show_times(const struct ctl *c, const struct values *v)
 			printf("line %u: %s\n", i + 1, e == WATCH_SLOWER ? "slower" : "faster");
 	}
 	if (c->json)
-		return ctl_print_json(json_pack("{s:f, s:i, s:o}", "next", series_next(&s),
-						"values", v->nr, "changes", changes));
-	printf("next: %.6g (%u values, %zu changes)\n", series_next(&s), v->nr,
-	       json_array_size(changes));
+		return ctl_print_json(json_pack("{s:f, s:s, s:i, s:o}", "next", next, "module",
+						m->name, "values", v->nr, "changes", changes));
+	printf("next: %.6g (%u values, %zu changes; module %s)\n", next, v->nr,
+	       json_array_size(changes), m->name);
 	json_decref(changes);
 	return 0;
 }
 
 static int run(struct ctl *c, int argc, char **argv)
 {
-	const char *bin = NULL;
+	const char *bin = NULL, *name = NULL;
 	bool times = false;
 	const struct opt opts[] = {
 		{ "bin", 'b', "US", "length of a bin in microseconds (1000)", &bin, NULL },
+		{ "module", 'm', "NAME", "who predicts with --times", &name, NULL },
 		{ "times", 0, NULL, "the values are iteration times", NULL, &times },
 		{ 0 }
 	};
 	unsigned long long bin_us = BIN_US;
 	struct values v = { .nr = 0 };
+	struct module module;
 	struct dmsc_error err;
 	int ret, status;
 
@@ -144,15 +145,21 @@ static int run(struct ctl *c, int argc, char **argv)
 	ret = read_values(argv[1], &v, &err);
 	if (!ret && times && !v.nr)
 		ret = dmsc_fail(&err, -EINVAL, "%s: 0 values, expected at least 1", argv[1]);
-	if (!ret)
-		ret = times ? show_times(c, &v) : show_period(c, &v, bin_us * 1e3, &err);
+	if (!ret && times) {
+		ret = ctl_module(name, &module, &err);
+		if (!ret)
+			ret = show_times(c, &v, &module);
+		module_close(&module);
+	} else if (!ret) {
+		ret = show_period(c, &v, bin_us * 1e3, &err);
+	}
 	free(v.v);
 	return ret ? ctl_fail(ret, &err) : 0;
 }
 
 const struct command cmd_predict = {
 	.name = "predict",
-	.usage = "[--bin US] [--times] FILE",
+	.usage = "[--bin US] [--times [--module NAME]] FILE",
 	.summary = "period and next burst out of byte counts, or the next iteration's time",
 	.details = "FILE has one number a line; - is standard input. Works without dmscd.",
 	.run = run,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dmscctl/bar.h"
+#include "dmscctl/modules.h"
 #include "dmscctl/simulate_page.h"
 #include "dmscctl/table.h"
 #include "dmscctl/units.h"
@@ -22,7 +23,19 @@ struct request {
 	unsigned long long iterations, levels, seed, resolution_us;
 	bool grid, interleave; /* grid: resolution_us was given */
 	const char *page;
+	struct module module;
 };
+
+static void ask_policy(void *module, const struct dmsc_module_flow *flow,
+		       struct dmsc_module_importance *out)
+{
+	module_policy(module, flow, out);
+}
+
+static uint32_t ask_path(void *module, const struct dmsc_module_way *ways, uint32_t nr)
+{
+	return module_path(module, ways, nr);
+}
 
 static bool show(void *name, double part)
 {
@@ -61,9 +74,10 @@ static double resolution(const struct request *q, const struct jobs *jobs)
 	return steps < MANY_STEPS ? 0 : shortest / 1e9 / GRID_PARTS;
 }
 
-static int run_setup(const struct request *q, const struct jobs *jobs, enum sim_kind kind,
+static int run_setup(struct request *q, const struct jobs *jobs, enum sim_kind kind,
 		     struct simulation *out, struct dmsc_error *err)
 {
+	const struct sim_module module = { ask_policy, ask_path, &q->module };
 	struct sim_options o = { .iterations = q->iterations, .progress = show };
 	struct sim_setup setup;
 	int ret;
@@ -72,7 +86,8 @@ static int run_setup(const struct request *q, const struct jobs *jobs, enum sim_
 	o.arg = (void *)out->name;
 	o.resolution = resolution(q, jobs);
 	bar_show(out->name, 0);
-	ret = sim_setup(kind, jobs->list, jobs->nr, q->levels, q->interleave, q->seed, &setup, err);
+	ret = sim_setup(kind, jobs->list, jobs->nr, q->levels, q->interleave, q->seed, &module,
+			&setup, err);
 	if (!ret) {
 		ret = simulate(&jobs->topo, &setup, &o, &out->result, err);
 		sim_setup_free(&setup);
@@ -154,8 +169,7 @@ static void print_text(const struct ctl *c, const struct jobs *jobs, const struc
 		       list[i].result.end, (unsigned long long)list[i].result.events);
 }
 
-static int work(struct ctl *c, const struct request *q, const struct jobs *jobs,
-		struct dmsc_error *err)
+static int work(struct ctl *c, struct request *q, const struct jobs *jobs, struct dmsc_error *err)
 {
 	struct simulation list[MAX_SETUPS] = { { .name = NULL } };
 	json_t *setups = json_array();
@@ -184,18 +198,19 @@ static int work(struct ctl *c, const struct request *q, const struct jobs *jobs,
 static int run(struct ctl *c, int argc, char **argv)
 {
 	const char *job = NULL, *topology = NULL, *setups = "dmsc,ecmp,crux,sincronia";
-	const char *iterations = NULL, *levels = NULL, *seed = NULL, *grid = NULL;
+	const char *iterations = NULL, *levels = NULL, *seed = NULL, *grid = NULL, *module = NULL;
 	struct request q = { .iterations = DEFAULT_ITERATIONS, .levels = DEFAULT_LEVELS, .seed = 1 };
 	const struct opt opts[] = {
 		{ "job", 'f', "FILE", "a job file (dmsc-job(5)); one for each job", &job, NULL },
 		{ "topology", 't', "FILE", "topology file (dmsc-topology(5))", &topology, NULL },
-		{ "setups", 'u', "LIST", "of dmsc, ecmp, crux, sincronia (all)", &setups, NULL },
+		{ "setups", 'u', "LIST", "of dmsc, ecmp, crux, sincronia, module", &setups, NULL },
 		{ "iterations", 'n', "N", "of each job at least (5)", &iterations, NULL },
 		{ "levels", 'l', "N", "of priority for jobs (8)", &levels, NULL },
 		{ "seed", 's', "N", "of the hashing (1)", &seed, NULL },
 		{ "resolution", 'r', "US", "round events up to multiples; 0: exact", &grid, NULL },
 		{ "interleave", 0, NULL, "dmsc: start times that interleave jobs", NULL,
 		  &q.interleave },
+		{ "module", 'm', "NAME", "who answers for set-up module", &module, NULL },
 		{ "page", 0, "FILE", "write an HTML page", &q.page, NULL },
 		{ 0 }
 	};
@@ -223,12 +238,15 @@ static int run(struct ctl *c, int argc, char **argv)
 	bad = parse_setups(list, &q);
 	if (bad)
 		return ctl_usage(c,
-				 "--setups: '%s', expected at most %d of dmsc, ecmp, crux, sincronia",
+				 "--setups: '%s', expected at most %d of dmsc, ecmp, crux, sincronia, module",
 				 bad, MAX_SETUPS);
 	ret = jobs_read(&files, topology, &jobs, &err);
 	if (ret)
 		return ctl_fail(ret, &err);
-	ret = work(c, &q, &jobs, &err);
+	ret = ctl_module(module, &q.module, &err);
+	if (!ret)
+		ret = work(c, &q, &jobs, &err);
+	module_close(&q.module);
 	jobs_free(&jobs);
 	return ret ? ctl_fail(ret, &err) : 0;
 }
@@ -239,7 +257,7 @@ const struct command cmd_simulate = {
 	.summary = "iteration times and link loads of jobs on a cluster, as flows",
 	.details =
 		"Works without dmscd. Set-ups: dmsc (classes, ranks, our order of jobs), ecmp (hashed\n"
-		"paths, one queue), crux and sincronia (their order of jobs). Jobs take GPUs in the\n"
+		"paths, one queue), crux and sincronia (their order of jobs), module (paths and importance by a module).\nJobs take GPUs in the\n"
 		"order in which they are given and run until each has done its iterations.",
 	.run = run,
 };

@@ -74,6 +74,7 @@ void hostconf_defaults(struct hostconf *c)
 	strcpy(c->pin_dir, DMSC_PIN_DIR);
 	default_cgroup_root(c->cgroup_root, sizeof(c->cgroup_root));
 	profile_find("default", &c->profile, NULL);
+	strcpy(c->module, MODULE_BUILTIN);
 	c->queues = c->bpf = c->steer = c->mark = c->reapply = true;
 	for (uint32_t i = 0; i < DMSC_NR_CLASSES; i++) {
 		c->classes[i] = class_defaults[i];
@@ -360,6 +361,8 @@ static int top_key(struct reader *r, const char *key, const yaml_node_t *kn, con
 		return read_path(r, vn, key, c->pin_dir, sizeof(c->pin_dir));
 	if (!strcmp(key, "cgroup_root"))
 		return read_path(r, vn, key, c->cgroup_root, sizeof(c->cgroup_root));
+	if (!strcmp(key, "module"))
+		return read_str(r, vn, key, c->module, sizeof(c->module));
 	if (!strcmp(key, "interfaces"))
 		return read_interfaces(r, vn);
 	if (!strcmp(key, "profile")) {
@@ -383,7 +386,7 @@ static int top_key(struct reader *r, const char *key, const yaml_node_t *kn, con
 		return policy_read(&f, (yaml_node_t *)vn, &c->policy);
 	}
 	return bad(r, kn, key,
-		   "unknown key, expected host, socket, state, pin_dir, cgroup_root, interfaces, profile, dscp, lossless_dscp, allow_lossless, queues, bpf, steer, mark, reapply, install_qdisc, classes or policy");
+		   "unknown key, expected host, socket, state, pin_dir, cgroup_root, module, interfaces, profile, dscp, lossless_dscp, allow_lossless, queues, bpf, steer, mark, reapply, install_qdisc, classes or policy");
 }
 
 static int read_document(struct reader *r)

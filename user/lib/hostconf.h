@@ -12,6 +12,7 @@
 #include "lib/error.h"
 #include "lib/model.h"
 #include "lib/policy.h"
+#include "lib/module.h"
 #include "lib/profile.h"
 #include "lib/queues.h"
 
@@ -26,6 +27,7 @@ struct hostconf {
 	char state[256];
 	char pin_dir[256];
 	char cgroup_root[256];
+	char module[MODULE_NAME_MAX]; /* functional module, see module_open() */
 	char interfaces[HOSTCONF_MAX_INTERFACES][16];
 	uint32_t nr_interfaces; /* 0: the host's links in the plan */
 	struct profile profile;

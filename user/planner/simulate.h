@@ -19,6 +19,7 @@
 
 #include "lib/error.h"
 #include "lib/model.h"
+#include "lib/module_api.h"
 
 /* How the links treat a class; the defaults are those of kmod/core. */
 struct sim_class {
@@ -121,21 +122,32 @@ enum sim_kind {
 	SIM_CRUX,      /* least congested of hashed paths; jobs by Crux's levels */
 	SIM_SINCRONIA, /* paths by hash; jobs by Sincronia's levels */
 	SIM_NR_KINDS,
+	SIM_MODULE = SIM_NR_KINDS, /* paths of eight hashed ones and importance by a module */
 };
 
-const char *sim_kind_name(enum sim_kind kind); /* "dmsc", "ecmp", "crux", "sincronia" */
+/* The module that SIM_MODULE asks; functions as in lib/module.h, with an argument of their own. */
+struct sim_module {
+	void (*policy)(void *arg, const struct dmsc_module_flow *flow,
+		       struct dmsc_module_importance *out);
+	uint32_t (*path)(void *arg, const struct dmsc_module_way *ways, uint32_t nr);
+	void *arg;
+};
+
+const char *sim_kind_name(enum sim_kind kind); /* "dmsc", "ecmp", "crux", "sincronia", "module" */
 int sim_kind_parse(const char *name);	       /* -1: unknown */
 
 /**
  * sim_setup - how the flows of @plans go under @kind
  * @levels: of priority for jobs, 1..ORDER_JOBS_MAX
  * @interleave: SIM_DMSC: use start times where the model shows a gain
+ * @module: SIM_MODULE: who is asked; NULL: the built-in module
  *
  * Every flow has one way, as a connection has; @seed changes what hashing
  * makes of it. -EINVAL for a host that cannot be reached, -ENOMEM.
  */
 int sim_setup(enum sim_kind kind, const struct plan *const *plans, uint32_t nr, uint32_t levels,
-	      bool interleave, uint64_t seed, struct sim_setup *out, struct dmsc_error *err);
+	      bool interleave, uint64_t seed, const struct sim_module *module,
+	      struct sim_setup *out, struct dmsc_error *err);
 void sim_setup_free(struct sim_setup *s);
 
 /* The classes as kmod/core has them when nobody configured it. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "planner/interleave.h"
+#include "planner/predict_module.h"
 #include "planner/simulate.h"
 
 #define CRUX_CHOICES 8 /* hashed ways among which the least congested is taken */
@@ -21,7 +22,7 @@ const struct sim_class sim_default_classes[DMSC_NR_CLASSES] = {
 	[DMSC_CLASS_DEFAULT] = { false, 16, 50 }, [DMSC_CLASS_BULK] = { false, 4, 50 },
 };
 
-static const char *const kind_names[SIM_NR_KINDS] = { "dmsc", "ecmp", "crux", "sincronia" };
+static const char *const kind_names[] = { "dmsc", "ecmp", "crux", "sincronia", "module" };
 
 const char *sim_kind_name(enum sim_kind kind)
 {
@@ -32,7 +33,7 @@ int sim_kind_parse(const char *name)
 {
 	int k;
 
-	for (k = 0; k < SIM_NR_KINDS; k++) {
+	for (k = 0; k <= SIM_MODULE; k++) {
 		if (!strcmp(name, kind_names[k]))
 			return k;
 	}
@@ -46,6 +47,7 @@ struct walker {
 	uint32_t target;
 	uint32_t *ways; /* [CRUX_CHOICES * HOPS_MAX] */
 	double *load;	/* seconds an iteration by edge, of what has its way */
+	const struct sim_module *module;
 	uint64_t seed;
 };
 
@@ -173,29 +175,32 @@ static double way_cost(const struct walker *w, const uint32_t *way, uint32_t hop
 	return most;
 }
 
-/* Of several hashed ways the one whose busiest edge stays least busy. */
+/*
+ * One of several hashed ways: for Crux, and for the built-in module, the one
+ * whose busiest edge stays least busy.
+ */
 static uint32_t least_congested(struct walker *w, uint32_t node, uint64_t flow, double bytes,
 				uint32_t *way)
 {
-	double best = INFINITY, best_sum = INFINITY, cost, sum;
-	uint32_t k, hops, take = 0, taken = 0, i;
+	struct dmsc_module_way costs[CRUX_CHOICES];
+	uint32_t k, take, i;
 
 	for (k = 0; k < CRUX_CHOICES; k++) {
-		hops = walk(w, node, MODEL_NONE, mix(flow) + k, w->ways + k * HOPS_MAX);
-		if (!hops)
+		uint32_t *at = w->ways + k * HOPS_MAX;
+
+		costs[k].hops = walk(w, node, MODEL_NONE, mix(flow) + k, at);
+		if (!costs[k].hops)
 			return 0;
-		cost = way_cost(w, w->ways + k * HOPS_MAX, hops, bytes, &sum);
-		if (cost < best || (cost <= best && sum < best_sum)) {
-			best = cost;
-			best_sum = sum;
-			take = k;
-			taken = hops;
-		}
+		costs[k].worst = way_cost(w, at, costs[k].hops, bytes, &costs[k].sum);
 	}
-	memcpy(way, w->ways + take * HOPS_MAX, taken * sizeof(*way));
-	for (i = 0; i < taken; i++)
+	if (w->module)
+		take = w->module->path(w->module->arg, costs, CRUX_CHOICES);
+	else
+		builtin_module.path(costs, CRUX_CHOICES, &take);
+	memcpy(way, w->ways + take * HOPS_MAX, costs[take].hops * sizeof(*way));
+	for (i = 0; i < costs[take].hops; i++)
 		w->load[way[i]] += bytes * 8 / w->t->links[way[i] / 2].rate;
-	return taken;
+	return costs[take].hops;
 }
 
 static uint32_t node_of(const struct plan *p, uint32_t instance)
@@ -237,7 +242,7 @@ static int route_job(struct walker *w, enum sim_kind kind, uint32_t job, struct 
 		struct sim_flow *out = &j->flows[order[i]];
 
 		aim_at(w, node_of(p, f->dst));
-		if (kind == SIM_CRUX)
+		if (kind == SIM_CRUX || kind == SIM_MODULE)
 			hops = least_congested(w, node_of(p, f->src), key, f->bytes, way);
 		else
 			hops = walk(w, node_of(p, f->src),
@@ -320,11 +325,27 @@ static int find_levels(enum sim_kind kind, const struct plan *const *plans, uint
 	return ret;
 }
 
-static void classify(enum sim_kind kind, const struct plan_flow *f, uint32_t level,
-		     struct sim_flow *out)
+static void classify(enum sim_kind kind, const struct plan *p, const struct plan_flow *f,
+		     uint32_t level, const struct sim_module *module, struct sim_flow *out)
 {
+	const struct dmsc_module_flow question = { .class = f->class,
+						   .job_level = level,
+						   .bytes = f->bytes,
+						   .messages = f->messages,
+						   .slack_ns = f->slack,
+						   .critical_path_ns = p->critical_path };
+	struct dmsc_module_importance answer;
+
 	out->weight = 1;
 	switch (kind) {
+	case SIM_MODULE:
+		if (module)
+			module->policy(module->arg, &question, &answer);
+		else
+			builtin_module.policy(&question, &answer);
+		out->class = answer.class;
+		out->rank = answer.rank;
+		return;
 	case SIM_DMSC:
 		out->class = f->class;
 		out->rank = level;
@@ -340,7 +361,8 @@ static void classify(enum sim_kind kind, const struct plan_flow *f, uint32_t lev
 }
 
 int sim_setup(enum sim_kind kind, const struct plan *const *plans, uint32_t nr, uint32_t levels,
-	      bool interleave, uint64_t seed, struct sim_setup *out, struct dmsc_error *err)
+	      bool interleave, uint64_t seed, const struct sim_module *module,
+	      struct sim_setup *out, struct dmsc_error *err)
 {
 	struct sim_setup s = { .name = kind_names[kind], .nr_jobs = nr };
 	struct levels l = { .level = NULL };
@@ -350,10 +372,11 @@ int sim_setup(enum sim_kind kind, const struct plan *const *plans, uint32_t nr, 
 
 	memcpy(s.classes, sim_default_classes, sizeof(s.classes));
 	/* The others know no guarantees. */
-	for (k = 0; kind != SIM_DMSC && k < DMSC_NR_CLASSES; k++)
+	for (k = 0; kind != SIM_DMSC && kind != SIM_MODULE && k < DMSC_NR_CLASSES; k++)
 		s.classes[k].share = 0;
 	s.jobs = calloc((size_t)nr + 1, sizeof(*s.jobs));
 	ret = s.jobs && nr ? walker_open(&w, &plans[0]->topo, seed) : -ENOMEM;
+	w.module = kind == SIM_MODULE ? module : NULL;
 	if (!ret)
 		ret = find_levels(kind, plans, nr, levels, interleave, &l, err);
 	for (k = 0; !ret && k < nr; k++) {
@@ -368,7 +391,8 @@ int sim_setup(enum sim_kind kind, const struct plan *const *plans, uint32_t nr, 
 			break;
 		}
 		for (i = 0; i < j->plan->nr_flows; i++)
-			classify(kind, &j->plan->flows[i], l.level[l.sequence[k]], &j->flows[i]);
+			classify(kind, j->plan, &j->plan->flows[i], l.level[l.sequence[k]], module,
+				 &j->flows[i]);
 		ret = route_job(&w, kind, l.sequence[k], j, err);
 	}
 	walker_close(&w);

@@ -18,6 +18,7 @@ CLANG	?= $(firstword $(shell command -v clang-19 clang-18 clang-17 clang-16 clan
 BPFTOOL	?= $(firstword $(shell command -v bpftool) $(wildcard /usr/sbin/bpftool) bpftool)
 INSTALL	?= install
 PREFIX	?= /usr
+LIBDIR	?= $(PREFIX)/lib
 SYSCONFDIR ?= /etc
 KERNELS	?= 6.1 6.12 7.3
 
@@ -61,7 +62,7 @@ fuzzers := $(patsubst %.c,$(B)/%,$(wildcard selftests/fuzz/fuzz_*.c))
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(B)/tools.ok $(programs) $(skel) kmod-here
+all: $(B)/tools.ok $(programs) $(B)/libdmsc-tag.so.1 $(skel) kmod-here
 
 # A missing tool or library is named with its package before a compiler trips over it.
 $(B)/tools.ok: .ci/deps
@@ -123,6 +124,12 @@ bench-planner: $(B)/selftests/bench-planner
 	$(Q)mkdir -p $(B)/bench
 	$(Q)$< --output $(B)/bench/planner.json $(BENCH)
 
+# What applications link with: no other library of ours, and nothing else but libc.
+$(B)/libdmsc-tag.so.1: user/libdmsc-tag/dmsc_tag.c user/libdmsc-tag/dmsc_tag.h
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -Wl,-soname,$(@F) $(LDFLAGS) -o $@ $<
+
+$(B)/selftests/bpf/test_choice: $(B)/obj/user/libdmsc-tag/dmsc_tag.o
 $(other_tests): $(B)/%: $(B)/obj/%.o $(libs)
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)
@@ -217,10 +224,16 @@ install: all install-src
 	$(INSTALL) -m 755 $(B)/user/emulator $(DESTDIR)$(PREFIX)/bin/dmsc-emulate
 	$(INSTALL) -m 644 include/uapi/linux/*.h $(DESTDIR)$(PREFIX)/include/linux/
 	$(INSTALL) -D -m 644 user/lib/module_api.h $(DESTDIR)$(PREFIX)/include/dmsc/module_api.h
+	$(INSTALL) -D -m 644 user/libdmsc-tag/dmsc_tag.h $(DESTDIR)$(PREFIX)/include/dmsc_tag.h
+	$(INSTALL) -D -m 755 $(B)/libdmsc-tag.so.1 $(DESTDIR)$(LIBDIR)/libdmsc-tag.so.1
+	ln -sf libdmsc-tag.so.1 $(DESTDIR)$(LIBDIR)/libdmsc-tag.so
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(DMSC_VERSION)|' \
+		user/libdmsc-tag/dmsc-tag.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/dmsc-tag.pc
 	$(INSTALL) -m 644 examples/*.yaml examples/etc/dmsc.yaml $(DESTDIR)$(PREFIX)/share/dmsc/examples/
 	$(INSTALL) -m 644 user/dmscd/dmscd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	$(INSTALL) -m 644 user/completion/* $(DESTDIR)$(PREFIX)/share/bash-completion/completions/
-	for page in doc/man/*.[1578]; do \
+	for page in doc/man/*.[13578]; do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/} || exit 1; \
 	done
 

@@ -16,6 +16,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
+#include "choice.h"
 #include "filter.h"
 #include "packet.h"
 #include "stats.h"
@@ -231,6 +232,7 @@ static __always_inline void decide_socket(struct decision *d, struct __sk_buff *
 			return;
 		q->stamp.cgroup_id = s->cgroup_id;
 		ends_of_packet(&q->ends, p);
+		q->ends.chosen = choice_of(sk);
 		resolve_packet(skb, q, &q->stamp, c);
 		decide_stamp(d, &q->stamp);
 		if (ip && (c->flags & DMSC_CTL_STEER) && !sk->bound_dev_if)
@@ -247,6 +249,7 @@ static __always_inline void decide_socket(struct decision *d, struct __sk_buff *
 		if (!s->cgroup_id && !s->generation && sk->state != BPF_TCP_SYN_SENT)
 			s->flags |= DMSC_STAMP_F_LIVE;
 		ends_of_socket(&q->ends, sk);
+		q->ends.chosen = choice_of(sk);
 		resolve_packet(skb, q, s, c);
 	}
 	decide_stamp(d, s);

@@ -107,6 +107,14 @@ struct {
 } dmsc_sockets __weak SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+	__type(key, int);
+	__type(value, struct dmsc_choice);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_choices __weak SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
 	__uint(max_entries, DMSC_MAX_STATS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

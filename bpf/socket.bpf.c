@@ -9,28 +9,12 @@
 #include <linux/in.h>
 #include <bpf/bpf_helpers.h>
 
+#include "choice.h"
 #include "events.h"
+#include "process.h"
 #include "tables.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
-
-#define ALLOW	1
-#define REFUSE	0		/* the caller gets EPERM */
-
-static __always_inline struct dmsc_instance *current_instance(__u32 side, __u64 cgroup_id)
-{
-	struct dmsc_instance *inst = instance_get(side, cgroup_id);
-	int level;
-
-	/* The nearest registered ancestor; 0 is what lies deeper than we are. */
-	for (level = DMSC_CGROUP_LEVELS; !inst && level > 0; level--) {
-		__u64 id = bpf_get_current_ancestor_cgroup_id(level);
-
-		if (id && id != cgroup_id)
-			inst = instance_get(side, id);
-	}
-	return inst;
-}
 
 /* What policy says about a socket that connects or sends. */
 static __always_inline int judged(const struct dmsc_stamp *s, struct policy *p,
@@ -62,6 +46,7 @@ static __always_inline int connected(struct bpf_sock_addr *ctx, struct ends *e)
 	e->peer_port = ctx->user_port;
 	e->proto = ctx->protocol;
 	e->has_ports = true;
+	e->chosen = choice_of(ctx->sk);
 	dmsc_stamp_resolve(s, &c, current_instance(side_of(c.generation), s->cgroup_id), e, &p);
 	return judged(s, &p, e, DMSC_HOOK_CONNECT);
 }
@@ -221,6 +206,7 @@ static __always_inline int sent(struct bpf_sock_addr *ctx, struct ends *e)
 	e->peer_port = ctx->user_port;
 	e->proto = ctx->protocol;
 	e->has_ports = true;
+	e->chosen = choice_of(ctx->sk);
 	dmsc_stamp_resolve(&once, &c, current_instance(side_of(c.generation), id), e, &p);
 	return judged(&once, &p, e, DMSC_HOOK_SEND);
 }

@@ -181,6 +181,7 @@ struct ends {
 	__be16 peer_port, local_port;
 	__u8 proto;
 	bool has_local, has_ports;
+	__u8 chosen;		/* by the application: class + 1, 0 none */
 };
 
 /*
@@ -256,6 +257,9 @@ __weak int dmsc_stamp_resolve(struct dmsc_stamp *s, const struct control *c,
 		p->flags = c->flags;
 		policy_of_ends(p, inst, answers ? NULL : ep, e, answers);
 	}
+	if (inst && e->chosen && e->chosen <= DMSC_NR_CLASSES &&
+	    (inst->class_mask & p->class_mask & (1U << (e->chosen - 1))))
+		class = e->chosen - 1;
 	class = class_within(inst, class, p->class_mask);
 	if (class >= DMSC_NR_CLASSES) {
 		class = DMSC_CLASS_DEFAULT;

@@ -38,6 +38,7 @@ static const struct {
 	{ "connect4", BPF_CGROUP_INET4_CONNECT },     { "connect6", BPF_CGROUP_INET6_CONNECT },
 	{ "post_bind4", BPF_CGROUP_INET4_POST_BIND }, { "post_bind6", BPF_CGROUP_INET6_POST_BIND },
 	{ "sendmsg4", BPF_CGROUP_UDP4_SENDMSG },      { "sendmsg6", BPF_CGROUP_UDP6_SENDMSG },
+	{ "setsockopt", BPF_CGROUP_SETSOCKOPT },
 };
 
 /*

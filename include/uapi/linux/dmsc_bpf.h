@@ -199,6 +199,26 @@ struct dmsc_stamp {
 #define DMSC_STAMP_F_LIVE	(1U << 2)	/* has sent before */
 #define DMSC_STAMP_F_DENIED	(1U << 3)	/* policy: not with this peer */
 
+/*
+ * Map dmsc_choices: socket storage; the class that an application chose for a
+ * socket. It counts as long as policy allows it, before that of the endpoint.
+ */
+struct dmsc_choice {
+	__u8  chosen;		/* class + 1, 0 none */
+	__u8  reserved[3];
+};
+
+/*
+ * setsockopt(fd, DMSC_SOL, DMSC_SO_CLASS, &class, sizeof(class)), class being an
+ * int: one of enum dmsc_class, or -1 for no choice any more. EINVAL: no class;
+ * ESRCH: the caller is no instance; EPERM: not among its classes; ENOPROTOOPT,
+ * from the kernel: there is no data plane. SO_PRIORITY from 1 to 7 chooses as
+ * well, 0 withdraws; where the class is not among the caller's, it only does
+ * what it does without a data plane.
+ */
+#define DMSC_SOL		0xd5c
+#define DMSC_SO_CLASS		1
+
 /* Map dmsc_stats: per-CPU hash, and dmsc_class_stats: per-CPU array by class. */
 struct dmsc_stats_key {
 	__u32 sid;		/* 0: traffic of nobody */
@@ -324,6 +344,7 @@ DMSC_ASSERT_SIZE(struct dmsc_flow, 12);
 DMSC_ASSERT_SIZE(struct dmsc_hop_key, 20);
 DMSC_ASSERT_SIZE(struct dmsc_hop, 4);
 DMSC_ASSERT_SIZE(struct dmsc_stamp, 48);
+DMSC_ASSERT_SIZE(struct dmsc_choice, 4);
 DMSC_ASSERT_SIZE(struct dmsc_stats_key, 8);
 DMSC_ASSERT_SIZE(struct dmsc_stats, 32);
 DMSC_ASSERT_SIZE(struct dmsc_rule_key, 12);

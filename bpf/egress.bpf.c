@@ -391,6 +391,31 @@ static __always_inline void write_dscp(struct __sk_buff *skb, const struct packe
 	}
 }
 
+/* A sample of what was decided, for who watches. */
+static __noinline void trace(struct __sk_buff *skb, const struct packet *p,
+			     const struct decision *d, __u32 generation, bool steered)
+{
+	struct scratch *q = scratch_get(DMSC_HOOK_EGRESS);
+	__u32 ifindex = skb->ifindex;
+
+	if (!q)
+		return;
+	/* Not a choice between two addresses: the context's must be constant. */
+	barrier_var(ifindex);
+	if (steered)
+		ifindex = d->hop.ifindex;
+	ends_of_packet(&q->ends, p);
+	q->stamp.generation = generation;
+	q->stamp.sid = d->sid;
+	q->stamp.slot = d->slot;
+	q->stamp.class = d->class;
+	q->policy.hook = DMSC_HOOK_EGRESS;
+	q->policy.ifindex = ifindex;
+	q->policy.length = skb->wire_len ?: skb->len;
+	q->policy.traced = 1 + (steered ? DMSC_VERDICT_STEERED : DMSC_VERDICT_ROUTED);
+	dmsc_sample_take(&q->ends, &q->policy, &q->stamp);
+}
+
 SEC("tc")
 int dmsc_egress(struct __sk_buff *skb)
 {
@@ -421,6 +446,8 @@ int dmsc_egress(struct __sk_buff *skb)
 		write_dscp(skb, &p, &c, d.class);
 	if (d.hop.ifindex && !p.tagged && packet_routable(&p))
 		verdict = hop_redirect(skb, &p, &d.hop);
+	if (c.flags & DMSC_CTL_TRACE)
+		trace(skb, &p, &d, c.generation, verdict == TC_ACT_REDIRECT);
 	stats.steered = verdict == TC_ACT_REDIRECT ? stats.packets : 0;
 	stats.moved = d.moved;
 	stats_count(d.sid, d.class, DMSC_DIR_TX, &stats);

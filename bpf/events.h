@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
  * Denials are counted, all of them, and sampled into the ring buffer: a few each
- * jiffy and CPU, so that a storm of them costs no more than counting.
+ * jiffy and CPU, so that a storm of them costs no more than counting. Traced
+ * packets are sampled likewise.
  */
 #ifndef DMSC_BPF_EVENTS_H
 #define DMSC_BPF_EVENTS_H
@@ -30,35 +31,26 @@ static __always_inline bool event_due(void)
 }
 
 /*
- * Counts and perhaps samples what @p answered about a call or packet with these
- * ends; @s has SIDs, class and generation. A global function, as
+ * One sample of what @p says about a call or packet with these ends; @s has SIDs,
+ * class, slot and generation. Returns how many were taken. A global function, as
  * dmsc_policy_ask() is.
  */
-__weak int dmsc_report(const struct ends *e, const struct policy *p, const struct dmsc_stamp *s)
+__weak int dmsc_sample_take(const struct ends *e, const struct policy *p,
+			    const struct dmsc_stamp *s)
 {
-	struct dmsc_denial *count;
 	struct dmsc_sample *ev;
 	bool inbound;
-	__u32 index;
 
-	if (!e || !p || !s)
+	if (!e || !p || !s || !event_due())
 		return 0;
 	inbound = p->hook == DMSC_HOOK_INGRESS;
-	index = p->hook * DMSC_NR_REASONS + p->reason;
-	count = bpf_map_lookup_elem(&dmsc_denials, &index);
-	if (!count)
-		return 0;
-	count->count += p->packets;
-	count->bytes += p->length;
-	if (!event_due())
-		return 0;
 	ev = bpf_ringbuf_reserve(&dmsc_events, sizeof(*ev), 0);
 	if (!ev)
 		return 0;
-	count->sampled++;
 	__builtin_memset(ev, 0, sizeof(*ev));
 	ev->time = bpf_ktime_get_ns();
-	ev->kind = DMSC_SAMPLE_POLICY;
+	ev->kind = p->traced ? DMSC_SAMPLE_PACKET : DMSC_SAMPLE_POLICY;
+	ev->verdict = p->traced ? p->traced - 1 : 0;
 	ev->generation = s->generation;
 	ev->sid = s->sid;
 	ev->peer_sid = s->peer_sid;
@@ -70,10 +62,29 @@ __weak int dmsc_report(const struct ends *e, const struct policy *p, const struc
 	ev->sport = inbound ? e->peer_port : e->local_port;
 	ev->dport = inbound ? e->local_port : e->peer_port;
 	ev->proto = e->proto;
+	ev->slot = s->slot;
 	ev->class = s->class;
 	ev->hook = p->hook;
 	ev->reason = p->reason;
 	bpf_ringbuf_submit(ev, 0);
+	return 1;
+}
+
+/* Counts and perhaps samples what policy answered, in the same words. */
+__weak int dmsc_report(const struct ends *e, const struct policy *p, const struct dmsc_stamp *s)
+{
+	struct dmsc_denial *count;
+	__u32 index;
+
+	if (!e || !p || !s)
+		return 0;
+	index = p->hook * DMSC_NR_REASONS + p->reason;
+	count = bpf_map_lookup_elem(&dmsc_denials, &index);
+	if (!count)
+		return 0;
+	count->count += p->packets;
+	count->bytes += p->length;
+	count->sampled += dmsc_sample_take(e, p, s) == 1;
 	return 0;
 }
 

@@ -26,6 +26,8 @@ struct policy {
 	__u8 reason;		/* enum dmsc_reason */
 	__u8 hook;		/* enum dmsc_hook */
 	__u32 ifindex, length, packets;	/* of a packet, else 0, 0 and 1 */
+	__u8 traced;		/* 0: policy; else verdict + 1 of a packet */
+	__u8 reserved[3];
 };
 
 /*

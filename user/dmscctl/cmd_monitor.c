@@ -55,7 +55,9 @@ static void print_event(const struct ctl *c, const json_t *ev)
 /* One line; @msg is gone then. */
 static void show(const struct ctl *c, json_t *msg)
 {
-	if (c->json) {
+	if (!c->json && !strcmp(ctl_str(msg, "event"), "packet")) {
+		/* somebody traces: `dmscctl trace` shows them */
+	} else if (c->json) {
 		json_dumpf(msg, stdout, JSON_COMPACT);
 		putchar('\n');
 	} else {

@@ -32,7 +32,7 @@ struct daemon {
 	struct rtnl *rtnl;
 	struct dataplane *dp;  /* NULL: see dp_why */
 	struct queues *queues; /* NULL: see queues_why */
-	sd_event_source *queue_events, *policy_events;
+	sd_event_source *queue_events, *policy_events, *trace_end;
 	struct dmsc_error dp_why, queues_why;
 
 	struct hostplan *current;   /* in force; NULL: none, see plan_why */

@@ -38,16 +38,33 @@ static json_t *end_json(const struct daemon *d, uint32_t sid)
 	return json_pack("{s:I, s:s?}", "sid", (json_int_t)sid, "name", name);
 }
 
+static void on_packet(struct daemon *d, const struct dmsc_sample *s, const char *dev)
+{
+	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
+
+	daemon_event(d, "packet",
+		     json_pack("{s:o, s:s, s:i, s:s, s:i, s:i, s:s, s:i, s:s, s:b, s:i, s:I}",
+			       "local", end_json(d, s->sid), "from", neigh_format(&s->saddr, from),
+			       "from_port", (int)ntohs(s->sport), "to", neigh_format(&s->daddr, to),
+			       "to_port", (int)ntohs(s->dport), "protocol", (int)s->proto, "class",
+			       dmsc_class_name(s->class), "slot", (int)s->slot, "interface", dev,
+			       "steered", s->verdict == DMSC_VERDICT_STEERED, "length",
+			       (int)s->length, "generation", (json_int_t)s->generation));
+}
+
 static void on_sample(const struct dmsc_sample *s, void *arg)
 {
 	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], dev[IF_NAMESIZE] = "";
 	struct daemon *d = arg;
 
-	if (s->kind != DMSC_SAMPLE_POLICY || s->hook >= DMSC_NR_HOOKS ||
-	    s->reason >= DMSC_NR_REASONS)
+	if (s->hook >= DMSC_NR_HOOKS || s->reason >= DMSC_NR_REASONS)
 		return;
 	if (s->ifindex && !if_indextoname(s->ifindex, dev))
 		dev[0] = '\0';
+	if (s->kind == DMSC_SAMPLE_PACKET)
+		on_packet(d, s, dev);
+	if (s->kind != DMSC_SAMPLE_POLICY)
+		return;
 	daemon_event(d, s->reason == DMSC_REASON_AUDIT ? "audit" : "denied",
 		     json_pack("{s:s, s:s, s:I, s:s, s:o, s:o, s:s, s:i, s:s, s:i, s:i, s:s}",
 			       "hook", hook_names[s->hook], "reason", reason_names[s->reason],
@@ -67,6 +84,33 @@ static int on_samples(sd_event_source *source, int fd, uint32_t revents, void *a
 	return 0;
 }
 
+static int on_trace_end(sd_event_source *source, uint64_t usec, void *arg)
+{
+	struct daemon *d = arg;
+
+	(void)source, (void)usec;
+	if (d->dp)
+		dataplane_trace(d->dp, false);
+	d->trace_end = sd_event_source_disable_unref(d->trace_end);
+	return 0;
+}
+
+/* A timer ends it, so that a client that dies leaves nothing switched on. */
+int policy_trace(struct daemon *d, uint32_t seconds, struct dmsc_error *err)
+{
+	uint64_t now;
+
+	if (!d->dp || !d->current)
+		return dmsc_fail(err, -ENOENT, "trace: no plan is in force with a BPF data path");
+	d->trace_end = sd_event_source_disable_unref(d->trace_end);
+	if (sd_event_now(d->event, CLOCK_MONOTONIC, &now) < 0 ||
+	    sd_event_add_time(d->event, &d->trace_end, CLOCK_MONOTONIC, now + seconds * 1000000ULL,
+			      0, on_trace_end, d) < 0)
+		return dmsc_fail(err, -ENOMEM, "trace: no timer");
+	dataplane_trace(d->dp, true);
+	return 0;
+}
+
 void policy_watch(struct daemon *d)
 {
 	struct dmsc_error err;
@@ -74,6 +118,8 @@ void policy_watch(struct daemon *d)
 
 	if (!d->dp || d->policy_events)
 		return;
+	/* What an earlier daemon could not switch off any more. */
+	dataplane_trace(d->dp, false);
 	fd = dataplane_events_fd(d->dp, &err);
 	if (fd < 0)
 		log_warn("policy: denials are counted but not shown: %s", err.text);
@@ -83,6 +129,9 @@ void policy_watch(struct daemon *d)
 
 void policy_unwatch(struct daemon *d)
 {
+	if (d->dp && d->trace_end)
+		dataplane_trace(d->dp, false);
+	d->trace_end = sd_event_source_disable_unref(d->trace_end);
 	d->policy_events = sd_event_source_disable_unref(d->policy_events);
 }
 

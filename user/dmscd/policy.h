@@ -3,6 +3,8 @@
 #ifndef DMSC_DMSCD_POLICY_H
 #define DMSC_DMSCD_POLICY_H
 
+#include <stdint.h>
+
 #include <jansson.h>
 
 #include "lib/error.h"
@@ -12,6 +14,9 @@ struct daemon;
 /** policy_watch - from now on samples of what is denied go to those who monitor */
 void policy_watch(struct daemon *d);
 void policy_unwatch(struct daemon *d);
+
+/** policy_trace - sample packets for @seconds, to those who monitor */
+int policy_trace(struct daemon *d, uint32_t seconds, struct dmsc_error *err);
 
 /** policy_json - the answer to "policy": default, rules, counts of denials */
 int policy_json(struct daemon *d, json_t **answer, struct dmsc_error *err);

@@ -532,6 +532,22 @@ static int do_explain(struct call *c)
 	return explain_json(c->d, c->req, c->answer, c->err);
 }
 
+/* {"seconds": N}: packets to whoever monitors. */
+static int do_trace(struct call *c)
+{
+	uint32_t seconds = 10;
+	int ret = get_u32(c, "seconds", 3600, &seconds);
+
+	if (ret >= 0 && !seconds)
+		ret = dmsc_fail(c->err, -EINVAL, "trace: seconds: 0, expected 1 to 3600");
+	if (ret >= 0)
+		ret = policy_trace(c->d, seconds, c->err);
+	if (ret < 0)
+		return ret;
+	*c->answer = json_pack("{s:i}", "seconds", (int)seconds);
+	return 0;
+}
+
 static int do_off(struct call *c)
 {
 	int ret;
@@ -562,11 +578,14 @@ static const struct {
 	const char *name;
 	int (*fn)(struct call *c);
 } requests[] = {
-	{ "version", do_version },   { "status", do_status },	    { "apply", do_apply },
-	{ "services", do_services }, { "paths", do_paths },	    { "path-set", do_path_set },
-	{ "classes", do_classes },   { "class-set", do_class_set }, { "queues", do_queues },
-	{ "counters", do_counters }, { "policy", do_policy },	    { "explain", do_explain },
-	{ "off", do_off },	     { "monitor", do_monitor },
+	{ "version", do_version }, { "status", do_status },
+	{ "apply", do_apply },	   { "services", do_services },
+	{ "paths", do_paths },	   { "path-set", do_path_set },
+	{ "classes", do_classes }, { "class-set", do_class_set },
+	{ "queues", do_queues },   { "counters", do_counters },
+	{ "policy", do_policy },   { "explain", do_explain },
+	{ "trace", do_trace },	   { "off", do_off },
+	{ "monitor", do_monitor },
 };
 
 int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answer,
@@ -591,6 +610,6 @@ int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answ
 		return 0;
 	}
 	return dmsc_fail(err, -EINVAL,
-			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, counters, policy, explain, off or monitor",
+			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, counters, policy, explain, trace, off or monitor",
 			 cmd);
 }

@@ -88,8 +88,11 @@ int dataplane_counters(struct dataplane *dp, struct dataplane_counter **out, siz
 int dataplane_denials(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS][DMSC_NR_REASONS],
 		      struct dmsc_error *err);
 
+/** dataplane_trace - sample packets into the events, or no more */
+void dataplane_trace(struct dataplane *dp, bool on);
+
 /**
- * dataplane_events_fd, dataplane_events - sampled denials
+ * dataplane_events_fd, dataplane_events - sampled denials and packets
  *
  * The descriptor can be polled for input; dataplane_events() then hands all that
  * is there to @fn. One reader only. A negative errno on failure.

@@ -393,7 +393,7 @@ static uint32_t next_generation(uint32_t generation)
 	return generation >= INT_MAX ? 2 : generation + 1;
 }
 
-static void commit(struct dataplane *dp, uint32_t generation, uint32_t flags)
+static void commit_word(struct dataplane *dp, uint32_t generation, uint32_t flags)
 {
 	union {
 		struct {
@@ -403,6 +403,13 @@ static void commit(struct dataplane *dp, uint32_t generation, uint32_t flags)
 	} u = { .generation = generation, .flags = flags };
 
 	__atomic_store_n((uint64_t *)dp->ctl, u.word, __ATOMIC_RELEASE);
+}
+
+void dataplane_trace(struct dataplane *dp, bool on)
+{
+	uint32_t flags = dp->ctl->flags & ~DMSC_CTL_TRACE;
+
+	commit_word(dp, dp->ctl->generation, flags | (on ? DMSC_CTL_TRACE : 0));
 }
 
 int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, struct dmsc_error *err)
@@ -444,7 +451,9 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 	if (t->nr_paths > 1)
 		memcpy(paths + 1, t->paths + 1, (t->nr_paths - 1) * sizeof(*paths));
 
-	commit(dp, generation, t->flags);
+	/* Whoever watches goes on watching. */
+	commit_word(dp, generation,
+		    (t->flags & ~DMSC_CTL_TRACE) | (dp->ctl->flags & DMSC_CTL_TRACE));
 	hops_prune(dp, hops);
 	stats_prune(dp, t);
 	return generation;

@@ -51,6 +51,7 @@ struct dmsc_ctl {
 #define DMSC_CTL_POLICY		(1U << 2)	/* ask dmsc_rules who may talk to whom */
 #define DMSC_CTL_DENY		(1U << 3)	/* what no rule is about is denied */
 #define DMSC_CTL_AUDIT		(1U << 4)	/* what no rule is about is reported */
+#define DMSC_CTL_TRACE		(1U << 5)	/* sample packets; belongs to no generation */
 
 /*
  * Map dmsc_profile: array, one entry a side. How a class travels between
@@ -319,10 +320,17 @@ struct dmsc_sample {
 	__u8  class;
 	__u8  hook;		/* enum dmsc_hook */
 	__u8  reason;		/* enum dmsc_reason, of DMSC_SAMPLE_POLICY */
-	__u8  reserved[6];
+	__u8  verdict;		/* enum dmsc_verdict, of DMSC_SAMPLE_PACKET */
+	__u8  reserved[5];
+};
+
+enum dmsc_verdict {
+	DMSC_VERDICT_ROUTED,	/* left to routing; ifindex is where it leaves */
+	DMSC_VERDICT_STEERED,	/* ifindex is that of its path */
 };
 
 #define DMSC_SAMPLE_POLICY	1	/* denied or audited */
+#define DMSC_SAMPLE_PACKET	2	/* at egress, with DMSC_CTL_TRACE */
 
 #define DMSC_ASSERT_SIZE(type, size) \
 	_Static_assert(sizeof(type) == (size), #type " must have " #size " bytes")

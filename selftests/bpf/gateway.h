@@ -89,7 +89,7 @@ static inline void gw_fresh(const char *text)
 	gateway_close(gw);
 	gw = NULL;
 	gateway_flush(gw_pins(0), &env_err);
-	CHECK(!gateway_open(&gw, gw_pins(0), 4096, &env_err), "%s", env_err.text);
+	CHECK(!gateway_open(&gw, gw_pins(0), 65536, &env_err), "%s", env_err.text);
 	gw_xdp = gateway_prog(gw, "dmsc_gw_xdp");
 	gw_tc = gateway_prog(gw, "dmsc_gw_tc");
 	gw_program(gw, text);

@@ -116,6 +116,10 @@ static void test_builtin(void **state)
 	flow.slack_ns = 900;
 	module_policy(&m, &flow, &i);
 	assert_int_equal(i.rank, 11);
+	/* Levels beyond what the queues have ranks for share the last ones. */
+	flow.job_level = 1000;
+	module_policy(&m, &flow, &i);
+	assert_true(i.rank <= DMSC_RANK_MAX);
 	assert_true(module_predict(&m, series_of, NR_SERIES) == builtin_next());
 	assert_true(isnan(module_predict(&m, series_of, 0)));
 	module_close(&m);

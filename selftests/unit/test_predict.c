@@ -130,6 +130,19 @@ static void test_series(void **state)
 		before = value;
 	}
 	assert_true(ours < 1.1 * last);
+	/* A gauge: each value stands for three steps, which the last value is right for. */
+	series_init(&s);
+	for (ours = last = 0, i = 0; i < 3000; i++) {
+		if (i % 3 == 0)
+			value = 100 + trace_normal(&seed);
+		if (i >= 300) {
+			ours += fabs(series_next(&s) - value);
+			last += fabs(before - value);
+		}
+		series_add(&s, value);
+		before = value;
+	}
+	assert_true(ours <= last);
 	value = series_next(&s);
 	series_add(&s, NAN);
 	series_add(&s, -1);
@@ -147,6 +160,8 @@ static void test_pai(void **state)
 		if (!pai_score(job, true, &score))
 			continue;
 		jobs++;
+		assert_true(score.ours < score.last && score.ours < score.median);
+		assert_true(pai_score(job, false, &score));
 		assert_true(score.ours < score.last && score.ours < score.median);
 	}
 	if (!jobs)

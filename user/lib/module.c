@@ -13,8 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLASSES	 8
-#define RANK_MAX 65535
+#include <linux/dmsc.h>
 
 static int64_t now_ms(void)
 {
@@ -232,7 +231,7 @@ void module_policy(struct module *m, const struct dmsc_module_flow *flow,
 	struct module_answer a;
 
 	if (ask(m, MODULE_POLICY, flow, sizeof(*flow), &a)) {
-		if (a.importance.class < CLASSES && a.importance.rank <= RANK_MAX) {
+		if (a.importance.class < DMSC_NR_CLASSES && a.importance.rank <= DMSC_RANK_MAX) {
 			*out = a.importance;
 			return;
 		}

@@ -24,7 +24,7 @@ struct dmsc_module_flow {
 
 struct dmsc_module_importance {
 	uint32_t class; /* 0..7 */
-	uint32_t rank;	/* within the class, 0 goes first; at most 65535 */
+	uint32_t rank;	/* within the class, 0 goes first; at most 62 (DMSC_RANK_MAX) */
 };
 
 /* Path optimisation: one of several ways for a flow. */

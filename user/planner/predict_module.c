@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "planner/predict_module.h"
 
+#include <linux/dmsc.h>
+
 #include "planner/predict.h"
 
 static uint32_t slack_rank(const struct dmsc_module_flow *f)
@@ -12,8 +14,13 @@ static uint32_t slack_rank(const struct dmsc_module_flow *f)
 
 static int policy(const struct dmsc_module_flow *f, struct dmsc_module_importance *out)
 {
+	uint32_t level = DMSC_RANK_MAX / BUILTIN_SLACK_RANKS - 1;
+
+	/* The queues have only so many ranks: jobs far down share the last ones. */
+	if (f->job_level < level)
+		level = f->job_level;
 	out->class = f->class;
-	out->rank = f->job_level * BUILTIN_SLACK_RANKS + slack_rank(f);
+	out->rank = level * BUILTIN_SLACK_RANKS + slack_rank(f);
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #define SMOOTHERS 7
 #define FADE	  0.95 /* of an error, with each value */
+#define HOLD_FADE 0.98 /* of how often values stand */
 #define KEENNESS  0.5  /* of the vote: weight e^(-keenness * loss / scale) */
 
 static const double rates[SMOOTHERS] = { 1, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02 };
@@ -53,13 +54,12 @@ void series_init(struct series *s)
 	memset(s, 0, sizeof(*s));
 }
 
-double series_next(const struct series *s)
+/* What the experts say of a value that is a new one. */
+static double vote(const struct series *s)
 {
 	double least = INFINITY, sum = 0, all = 0, weight;
 	uint32_t i;
 
-	if (!s->seen)
-		return NAN;
 	for (i = 0; i < SERIES_EXPERTS; i++)
 		least = fmin(least, s->loss[i]);
 	for (i = 0; i < SERIES_EXPERTS; i++) {
@@ -70,12 +70,39 @@ double series_next(const struct series *s)
 	return sum / all;
 }
 
+/*
+ * The next value is the last one with probability p, else a new one, normal
+ * around the vote. Its median is the last one where that lies between the
+ * quantiles a and 1 - a of the new ones, a = (1/2 - p) / (1 - p), else the nearer
+ * of these. Quantiles by the logistic distribution, which is close enough.
+ */
+double series_next(const struct series *s)
+{
+	double p = s->steps > 0 ? s->held / s->steps : 0, last, middle, reach;
+
+	if (!s->seen)
+		return NAN;
+	last = s->history[(s->seen - 1) % SERIES_HISTORY];
+	if (p >= 0.5)
+		return last;
+	middle = vote(s);
+	/* Mean absolute error to standard deviation; 1.702: logistic to normal. */
+	reach = 1.2533 * s->scale * log(0.5 / (0.5 - p)) / 1.702;
+	return fmin(fmax(last, middle - reach), middle + reach);
+}
+
 void series_add(struct series *s, double value)
 {
 	double error, mean = 0;
 	uint32_t i;
+	bool same;
 
 	if (!isfinite(value) || value < 0)
+		return;
+	same = s->seen && value == s->history[(s->seen - 1) % SERIES_HISTORY];
+	s->steps = s->seen ? HOLD_FADE * s->steps + 1 : 0;
+	s->held = HOLD_FADE * s->held + same;
+	if (same)
 		return;
 	for (i = 0; i < SERIES_EXPERTS; i++) {
 		error = s->seen ? fabs(opinion(s, i) - value) : 0;

@@ -73,13 +73,13 @@ run_group() {
 # Each group waits for a token, writes its log, and gives the token back. With a
 # process group of its own (set -m) all of it can be ended.
 all_groups() {
-	local group pids=()
+	local group i pids=()
 	set -m
 	mkfifo "$logs/tokens"
 	exec 7<> "$logs/tokens"
 	rm "$logs/tokens"
 	printf '%*s' "${DMSC_JOBS:-$(nproc)}" '' >&7
-	trap 'for p in "${pids[@]}"; do kill -- "-$p" 2> /dev/null; done; exit 130' INT TERM HUP
+	trap 'kill -- "${pids[@]/#/-}" 2> /dev/null; exit 130' INT TERM HUP
 	for group in "${groups[@]}"; do
 		: > "$logs/$group.log"
 		{

@@ -125,6 +125,11 @@ void dataplane_cases_end(void);
 void veth_cases(struct bench *b, int egress);
 void veth_end(void);
 
+/* ---- gateway.c ---- */
+
+void gateway_cases(struct bench *b, const char *pin_dir);
+void gateway_cases_end(void);
+
 /* ---- report.c ---- */
 
 void bench_report(struct bench *b, const char *json);

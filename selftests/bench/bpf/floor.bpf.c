@@ -77,7 +77,13 @@ static __always_inline void stream_next(void *data)
 		*(__u32 *)(data + FLOOR_SADDR6 + 12) = bpf_htonl(n >> 14 | 0x10000);
 		*(__u16 *)(data + FLOOR_SPORT6) = bpf_htons(1024 + (n & 0x3fff));
 	} else {
-		*(__u32 *)(data + FLOOR_SADDR4) = bpf_htonl(0x0a010000 + (n >> 14));
+		__u32 saddr = 0x0a010000 + (n >> 14);
+		__u32 sum = stream.sum + (saddr >> 16) + (saddr & 0xffff);
+
+		sum = (sum & 0xffff) + (sum >> 16);
+		sum = (sum & 0xffff) + (sum >> 16);
+		*(__u16 *)(data + FLOOR_CHECK4) = bpf_htons(~sum);
+		*(__u32 *)(data + FLOOR_SADDR4) = bpf_htonl(saddr);
 		*(__u16 *)(data + FLOOR_SPORT4) = bpf_htons(1024 + (n & 0x3fff));
 	}
 }

@@ -6,6 +6,7 @@
 #include <linux/types.h>
 
 /* Offsets in an untagged frame without options, bytes. */
+#define FLOOR_CHECK4 24
 #define FLOOR_SADDR4 26
 #define FLOOR_SPORT4 34
 #define FLOOR_SADDR6 22
@@ -19,6 +20,7 @@ struct floor_stream {
 	__u32 mask; /* flows - 1; flows is a power of two */
 	__u32 len;  /* of the frame, bytes */
 	__u32 ipv6; /* which header the frame has */
+	__u32 sum;  /* of an IPv4 header but for source and checksum, host order, unfolded */
 	__u8 head[FLOOR_HEAD];
 };
 

@@ -107,12 +107,18 @@ double measure_direct(struct bench_case *c)
 static void stream_set(const struct bench_case *c)
 {
 	struct floor_stream *s = floor_stream();
+	int i;
 
 	s->at = 0;
 	s->mask = c->flows - 1;
 	s->len = c->frame->len;
 	s->ipv6 = c->frame->ipv6;
 	memcpy(s->head, c->frame->b, sizeof(s->head));
+	s->sum = 0;
+	for (i = 14; i < 34; i += 2) {
+		if (i < FLOOR_CHECK4 || i >= FLOOR_SADDR4 + 4)
+			s->sum += s->head[i] << 8 | s->head[i + 1];
+	}
 	floor_target(c->hook, c->prog);
 }
 

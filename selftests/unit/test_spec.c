@@ -115,7 +115,7 @@ static const struct change topologies[] = {
 	{ "10.255.0.2", "10.255.0.1", ":7: address: 10.255.0.1 is also on line 6, expected once" },
 	{ "10.255.0.1", "127.0.0.1", "hosts[0].address: '127.0.0.1', expected a unicast" },
 	{ "10.255.0.1", "10.255.0.256", "hosts[0].address: '10.255.0.256'" },
-	{ "tier: leaf", "tier: core", "switches[0].tier: 'core', expected leaf or spine" },
+	{ "tier: leaf", "tier: top", "switches[0].tier: 'top', expected leaf, spine or core" },
 	{ "\"host0:rail0\"", "\"host9:rail0\"", "links[0].a: 'host9', expected a node of this file" },
 	{ "\"host0:rail0\"", "\"host0\"", "links[0].a: 'host0', expected NODE:INTERFACE" },
 	{ "\"host0:rail0\"", "\"host0:a/b\"", "expected NODE:INTERFACE" },

@@ -139,6 +139,20 @@ static void print_links(const struct ctl *c, struct plan *p)
 	free(edges);
 }
 
+/* How far the most loaded link is from what no routing can go below. */
+static void print_certificate(const struct ctl *c, const struct plan *p)
+{
+	const struct plan_certificate *cert = &p->certificate;
+	char a[UNITS_LEN], b[UNITS_LEN];
+
+	if (cert->edge == MODEL_NONE)
+		return;
+	printf("\nworst link load %s, lower bound %s (%s), ratio %.4f\n",
+	       units_time(cert->worst * 1e9, c->exact, a),
+	       units_time(cert->bound * 1e9, c->exact, b), cert->cut,
+	       cert->bound > 0 ? cert->worst / cert->bound : 1);
+}
+
 static void print_hosts(const struct ctl *c, const struct plan *p)
 {
 	static const char *const heads[] = { "HOST",   "-INSTANCES", "-QUEUES",
@@ -188,6 +202,7 @@ static void summary(const struct ctl *c, struct plan *p)
 	print_classes(c, p);
 	putchar('\n');
 	print_links(c, p);
+	print_certificate(c, p);
 	putchar('\n');
 	print_hosts(c, p);
 }

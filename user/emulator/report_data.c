@@ -176,10 +176,10 @@ static void read_cluster(struct reader *rd, struct report *r)
 		kind = need_string(rd, o, "kind");
 		if (!strcmp(kind, "leaf"))
 			r->nodes[i].kind = NODE_LEAF;
-		else if (!strcmp(kind, "spine"))
+		else if (!strcmp(kind, "spine") || !strcmp(kind, "core"))
 			r->nodes[i].kind = NODE_SPINE;
 		else if (strcmp(kind, "host"))
-			wrong(rd, "kind", "expected host, leaf or spine");
+			wrong(rd, "kind", "expected host, leaf, spine or core");
 		gpus = get_number(rd, o, "gpus");
 		r->nodes[i].gpus = gpus < 1e6 ? gpus : 0;
 	}

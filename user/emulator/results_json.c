@@ -57,7 +57,7 @@ static json_t *classes_json(const struct results *r)
 
 static void add_topology(json_t *root, const struct plan *p)
 {
-	static const char *const kinds[] = { "host", "leaf", "spine" };
+	static const char *const kinds[] = { "host", "leaf", "spine", "core" };
 	json_t *nodes = json_array(), *links = json_array(), *edges = json_array();
 	char addr[INET_ADDR_LEN];
 	uint32_t i;

@@ -24,6 +24,7 @@ enum node_kind {
 	NODE_HOST, /* sends and receives; with GPUs, or storage when gpus == 0 */
 	NODE_LEAF,
 	NODE_SPINE,
+	NODE_CORE, /* above the spines of several pods */
 };
 
 struct topo_node {
@@ -299,6 +300,13 @@ struct plan_granularity {
 	struct plan_choice choices[PLAN_CHOICES];
 };
 
+/* How good the paths are: seconds an iteration on the most loaded link, and the least possible. */
+struct plan_certificate {
+	double worst, bound; /* 0: nothing leaves a host */
+	uint32_t edge;	     /* the most loaded, MODEL_NONE: none is */
+	char cut[128];	     /* what the bound stands on: "out of host3" */
+};
+
 struct plan {
 	char job[MODEL_NAME_LEN];
 	char source[16]; /* "job", "aicb", "simai" or "tasks" */
@@ -321,6 +329,7 @@ struct plan {
 	uint32_t *deps;
 	uint32_t nr_deps;
 	double *edge_load;	/* bytes per iteration on each directed edge */
+	struct plan_certificate certificate;
 	uint64_t critical_path; /* ns, with the network at its stated rates */
 	uint32_t *critical;	/* the steps that make it up, in their order */
 	uint32_t nr_critical;

@@ -11,7 +11,7 @@
 #include "lib/plan_json.h"
 #include "lib/spec.h"
 
-const char *const plan_kind_names[3] = { "host", "leaf", "spine" };
+const char *const plan_kind_names[PLAN_KINDS] = { "host", "leaf", "spine", "core" };
 const char *const plan_op_names[3] = { "compute", "send", "recv" };
 
 /* Takes @v over; a value that could not be made spoils the whole. */
@@ -119,6 +119,12 @@ static json_t *op_json(const struct plan *p, const struct plan_op *op, bool *ok)
 	return a;
 }
 
+static json_t *certificate_json(const struct plan_certificate *c)
+{
+	return json_pack("{s:f, s:f, s:o, s:s}", "worst_s", c->worst, "bound_s", c->bound, "edge",
+			 index_json(c->edge), "cut", c->cut);
+}
+
 static json_t *granularity_json(const struct plan_granularity *g, bool *ok)
 {
 	json_t *choices = json_array();
@@ -147,6 +153,7 @@ static json_t *plan_json(const struct plan *p, bool *ok)
 	PLAN_TOTALS_LATER(x)
 #undef x
 	json_object_set_new(o, "totals", totals);
+	json_object_set_new(o, "certificate", certificate_json(&p->certificate));
 	if (p->granularity.nr_choices)
 		json_object_set_new(o, "granularity", granularity_json(&p->granularity, ok));
 	json_object_set_new(o, "critical_path_ns", json_integer(p->critical_path));

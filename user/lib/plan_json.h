@@ -18,7 +18,8 @@
 	x(pp_tensor_all_gather) x(pp_embedding_all_reduce) x(cp_all_gather) x(cp_reduce_scatter) \
 		x(tp_all_to_all)
 
-extern const char *const plan_kind_names[3]; /* by enum node_kind */
-extern const char *const plan_op_names[3];   /* by enum op_kind */
+#define PLAN_KINDS 4
+extern const char *const plan_kind_names[PLAN_KINDS]; /* by enum node_kind */
+extern const char *const plan_op_names[3];	      /* by enum op_kind */
 
 #endif /* DMSC_LIB_PLAN_JSON_H */

@@ -169,9 +169,10 @@ static int read_topology(struct reader *r, json_t *o, struct topology *t)
 			ret = get_u32(r, v, "gpus", 64, &t->nodes[i].gpus);
 		if (!ret)
 			ret = get_addr(r, v, "address", &t->nodes[i].addr);
-		kind = find_name(plan_kind_names, 3, json_string_value(json_object_get(v, "kind")));
+		kind = find_name(plan_kind_names, PLAN_KINDS,
+				 json_string_value(json_object_get(v, "kind")));
 		if (!ret && kind < 0)
-			ret = bad(r, "kind", "host, leaf or spine");
+			ret = bad(r, "kind", "host, leaf, spine or core");
 		t->nodes[i].kind = kind;
 	}
 	if (!ret)
@@ -645,6 +646,28 @@ static int read_granularity(struct reader *r, json_t *o, struct plan_granularity
 	return ret;
 }
 
+static int read_certificate(struct reader *r, json_t *o, const struct plan *p,
+			    struct plan_certificate *c)
+{
+	json_t *worst = json_object_get(o, "worst_s"), *bound = json_object_get(o, "bound_s");
+	int ret;
+
+	snprintf(r->where, sizeof(r->where), "certificate");
+	c->edge = MODEL_NONE;
+	if (!o) /* plans of before had none */
+		return 0;
+	if (!json_is_number(worst) || json_number_value(worst) < 0)
+		return bad(r, "worst_s", "seconds");
+	if (!json_is_number(bound) || json_number_value(bound) < 0)
+		return bad(r, "bound_s", "seconds");
+	c->worst = json_number_value(worst);
+	c->bound = json_number_value(bound);
+	ret = get_index(r, o, "edge", 2 * p->topo.nr_links, true, &c->edge);
+	if (ret || c->edge == MODEL_NONE)
+		return ret;
+	return get_text(r, o, "cut", c->cut, sizeof(c->cut));
+}
+
 /* Who carries the plan out comes to its end. */
 static int check_steps(struct reader *r, const struct plan *p)
 {
@@ -748,6 +771,8 @@ static int read_plan(struct reader *r, json_t *o, struct plan *p)
 		ret = read_critical(r, o, p);
 	if (!ret)
 		ret = read_granularity(r, json_object_get(o, "granularity"), &p->granularity);
+	if (!ret)
+		ret = read_certificate(r, json_object_get(o, "certificate"), p, &p->certificate);
 	return ret;
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/spec.h"
+#include "lib/topology_build.h"
 #include "lib/yaml.h"
 
 #define MAX_NODES     8192
@@ -15,7 +16,7 @@
 
 struct raw_topology {
 	char name[MODEL_NAME_LEN];
-	yaml_node_t *hosts, *switches, *links;
+	yaml_node_t *hosts, *switches, *links, *generate, *import;
 };
 
 struct raw_node {
@@ -32,9 +33,11 @@ struct raw_link {
 
 static const struct yaml_field topology_fields[] = {
 	{ "name", YAML_NAME, offsetof(struct raw_topology, name), true, 0, 0 },
-	{ "hosts", YAML_SUBTREE, offsetof(struct raw_topology, hosts), true, 0, 0 },
+	{ "hosts", YAML_SUBTREE, offsetof(struct raw_topology, hosts), false, 0, 0 },
 	{ "switches", YAML_SUBTREE, offsetof(struct raw_topology, switches), false, 0, 0 },
-	{ "links", YAML_SUBTREE, offsetof(struct raw_topology, links), true, 0, 0 },
+	{ "links", YAML_SUBTREE, offsetof(struct raw_topology, links), false, 0, 0 },
+	{ "generate", YAML_SUBTREE, offsetof(struct raw_topology, generate), false, 0, 0 },
+	{ "import", YAML_SUBTREE, offsetof(struct raw_topology, import), false, 0, 0 },
 };
 
 static const struct yaml_field host_fields[] = {
@@ -99,8 +102,10 @@ static int add_node(struct yaml_file *f, struct topology *t, yaml_node_t *node, 
 		n->kind = NODE_LEAF;
 	else if (!strcmp(raw.tier, "spine"))
 		n->kind = NODE_SPINE;
+	else if (!strcmp(raw.tier, "core"))
+		n->kind = NODE_CORE;
 	else
-		return yaml_fail(f, n->line, "%s.tier: '%s', expected leaf or spine", where,
+		return yaml_fail(f, n->line, "%s.tier: '%s', expected leaf, spine or core", where,
 				 raw.tier);
 	if (!parse_v4(raw.address, &v4))
 		return yaml_fail(f, n->line, "%s.address: '%s', expected a unicast IPv4 address",
@@ -281,6 +286,36 @@ static int check_linked(struct yaml_file *f, const struct topology *t)
 	return ret;
 }
 
+/* Either all is listed, or it is made by a generator or from another tool's file. */
+static int check_ways(struct yaml_file *f, const struct raw_topology *raw)
+{
+	uint32_t line = yaml_line(yaml_root(f));
+	bool listed = raw->hosts || raw->switches || raw->links;
+
+	if (!listed != (raw->generate || raw->import) || (raw->generate && raw->import))
+		return yaml_fail(f, line,
+				 "topology: expected hosts and links, or generate, or import, and not several");
+	if (listed && !raw->hosts)
+		return yaml_fail(f, line, "hosts: missing, expected it here");
+	if (listed && !raw->links)
+		return yaml_fail(f, line, "links: missing, expected it here");
+	return 0;
+}
+
+/* Hosts do not forward, so switches have to lead from each to each. */
+static int check_one_piece(struct yaml_file *f, const struct topology *t)
+{
+	uint32_t cut;
+
+	if (topo_find_cut_off(t, &cut))
+		return dmsc_fail(f->err, -ENOMEM, "out of memory");
+	if (cut != MODEL_NONE)
+		return yaml_fail(f, t->nodes[cut].line,
+				 "links: no way from '%s' to '%s', expected one fabric",
+				 t->nodes[0].name, t->nodes[cut].name);
+	return 0;
+}
+
 static int read_all(struct yaml_file *f, struct topology *t)
 {
 	struct raw_topology raw = { 0 };
@@ -288,6 +323,13 @@ static int read_all(struct yaml_file *f, struct topology *t)
 	int ret;
 
 	ret = yaml_mapping(f, yaml_root(f), "", topology_fields, ARRAY_SIZE(topology_fields), &raw);
+	if (!ret)
+		ret = check_ways(f, &raw);
+	if (!ret && (raw.generate || raw.import)) {
+		strcpy(t->name, raw.name);
+		return raw.generate ? topology_generate(f, raw.generate, t) :
+				      topology_import(f, raw.import, t);
+	}
 	if (!ret)
 		ret = yaml_sequence(f, raw.hosts, "hosts", MAX_NODES, &hosts);
 	if (!ret && raw.switches)
@@ -311,7 +353,9 @@ static int read_all(struct yaml_file *f, struct topology *t)
 		ret = add_link(f, t, yaml_item(f, raw.links, i), i);
 	if (!ret)
 		ret = check_unique(f, t);
-	return ret ? ret : check_linked(f, t);
+	if (!ret)
+		ret = check_linked(f, t);
+	return ret ? ret : check_one_piece(f, t);
 }
 
 int topology_read(const char *file, struct topology *out, struct dmsc_error *err)

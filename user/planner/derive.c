@@ -7,6 +7,8 @@ int plan_derive(struct plan *plan, const char *source, struct dmsc_error *err)
 
 	ret = plan_paths(plan, err);
 	if (!ret)
+		ret = plan_certify(plan, err);
+	if (!ret)
 		ret = plan_slack(plan, source, err);
 	if (!ret)
 		ret = plan_slots(plan, err);

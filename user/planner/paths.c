@@ -13,18 +13,21 @@
 
 #include "planner/internal.h"
 
+#define FAR	       255	  /* hops: not reached */
 #define LESS_IMPORTANT (1.0 / 16) /* weight of such load when a path is chosen */
 
 struct router {
 	struct plan *plan;
 	double *load[DMSC_NR_CLASSES]; /* bytes of each class by directed edge */
-	uint32_t *dist;		       /* [target * nr_nodes + node], hops */
+	uint8_t *dist;		       /* [switch * nr_nodes + node], hops to a switch with hosts */
+	uint32_t *row;		       /* by node: its row of dist, MODEL_NONE for most */
 	uint32_t *adj_start, *adj;     /* edges that leave each node */
 	double *share;		       /* scratch, by directed edge */
 	double *amount;		       /* scratch, by node */
 	uint32_t *queue;	       /* scratch, nodes */
-	uint32_t *path_of;	       /* [(src * nr_hosts + dst) * max_links + k] + 1 */
-	uint32_t max_links, room_paths;
+	uint32_t *touched, nr_touched; /* edges with a share, while a path is made */
+	uint32_t *path_hash;	       /* (src, dst, first edge) -> path + 1 */
+	uint32_t hash_size, room_paths;
 };
 
 static uint32_t edge_from(const struct topology *t, uint32_t e)
@@ -55,23 +58,22 @@ static bool build_adjacency(struct router *r)
 	return true;
 }
 
-/* Hops from every node to @target; hosts do not forward. */
-static void distances(struct router *r, uint32_t target, uint32_t *dist)
+/* Hops from every node to switch @target; hosts do not forward. */
+static void distances(struct router *r, uint32_t target, uint8_t *dist)
 {
 	const struct topology *t = &r->plan->topo;
 	uint32_t head = 0, tail = 0, k, n, to;
 
-	for (n = 0; n < t->nr_nodes; n++)
-		dist[n] = MODEL_NONE;
+	memset(dist, FAR, t->nr_nodes);
 	dist[target] = 0;
 	r->queue[tail++] = target;
 	while (head < tail) {
 		n = r->queue[head++];
-		if (n != target && t->nodes[n].kind == NODE_HOST)
+		if (t->nodes[n].kind == NODE_HOST || dist[n] == FAR - 1)
 			continue;
 		for (k = r->adj_start[n]; k < r->adj_start[n + 1]; k++) {
 			to = edge_to(t, r->adj[k]);
-			if (dist[to] == MODEL_NONE) {
+			if (dist[to] == FAR) {
 				dist[to] = dist[n] + 1;
 				r->queue[tail++] = to;
 			}
@@ -79,76 +81,146 @@ static void distances(struct router *r, uint32_t target, uint32_t *dist)
 	}
 }
 
-/* Spreads one unit from @node to the target whose distances are @dist. */
-static void spread(struct router *r, uint32_t node, const uint32_t *dist)
+/* Hops from @node to host @target: over the switch of the host that is nearest; FAR: none. */
+static uint32_t hops(const struct router *r, uint32_t node, uint32_t target)
 {
 	const struct topology *t = &r->plan->topo;
-	uint32_t head = 0, tail = 0, k, n, to;
+	uint32_t k, best = FAR;
 
-	memset(r->amount, 0, t->nr_nodes * sizeof(*r->amount));
+	if (node == target)
+		return 0;
+	for (k = r->adj_start[target]; k < r->adj_start[target + 1]; k++) {
+		uint32_t row = r->row[edge_to(t, r->adj[k])];
+		uint32_t d = r->dist[(size_t)row * t->nr_nodes + node];
+
+		if (d < FAR && d + 1 < best)
+			best = d + 1;
+	}
+	return best;
+}
+
+/* Whether a switch takes @edge towards @target, @left hops ahead. */
+static bool nearer(const struct router *r, uint32_t edge, uint32_t target, uint32_t left)
+{
+	const struct topology *t = &r->plan->topo;
+	uint32_t to = edge_to(t, edge);
+
+	if (t->nodes[to].kind == NODE_HOST && to != target)
+		return false;
+	return hops(r, to, target) == left - 1;
+}
+
+/* Spreads one unit from @node to @target; the edges that it takes are touched. */
+static void spread(struct router *r, uint32_t node, uint32_t target)
+{
+	const struct topology *t = &r->plan->topo;
+	uint32_t head = 0, tail = 0, k, n, to, left;
+
 	r->amount[node] = 1;
 	r->queue[tail++] = node;
 	/* Nodes come up by falling distance, so all of a node's share is there in time. */
 	while (head < tail) {
 		node = r->queue[head++];
-		if (!dist[node])
+		left = hops(r, node, target);
+		if (!left)
 			continue;
 		for (n = 0, k = r->adj_start[node]; k < r->adj_start[node + 1]; k++)
-			n += dist[edge_to(t, r->adj[k])] == dist[node] - 1;
+			n += nearer(r, r->adj[k], target, left);
 		for (k = r->adj_start[node]; k < r->adj_start[node + 1]; k++) {
-			to = edge_to(t, r->adj[k]);
-			if (dist[to] != dist[node] - 1)
+			if (!nearer(r, r->adj[k], target, left))
 				continue;
+			to = edge_to(t, r->adj[k]);
 			if (!r->amount[to])
 				r->queue[tail++] = to;
 			r->amount[to] += r->amount[node] / n;
-			r->share[r->adj[k]] += r->amount[node] / n;
+			r->share[r->adj[k]] = r->amount[node] / n;
+			r->touched[r->nr_touched++] = r->adj[k];
 		}
 	}
+	while (tail)
+		r->amount[r->queue[--tail]] = 0;
+}
+
+static uint32_t hash_slot(const struct router *r, uint32_t src, uint32_t dst, uint32_t first)
+{
+	uint64_t h = ((uint64_t)src << 32 | dst) * 0x9e3779b97f4a7c15ULL + first * 0x85ebca6bULL;
+	uint32_t at = (h >> 32) & (r->hash_size - 1);
+
+	while (r->path_hash[at]) {
+		const struct plan_path *path = &r->plan->paths[r->path_hash[at] - 1];
+
+		if (path->src_host == src && path->dst_host == dst && path->link == first / 2)
+			break;
+		at = (at + 1) & (r->hash_size - 1);
+	}
+	return at;
+}
+
+/* Room for one more path, in the list and in the hash. */
+static bool grow_paths(struct router *r)
+{
+	struct plan *p = r->plan;
+	uint32_t room = r->room_paths ? 2 * r->room_paths : 64, i;
+	void *grown;
+
+	if (p->nr_paths < r->room_paths)
+		return true;
+	grown = realloc(p->paths, room * sizeof(*p->paths));
+	if (!grown)
+		return false;
+	p->paths = grown;
+	r->room_paths = room;
+	free(r->path_hash);
+	r->hash_size = 2 * room;
+	r->path_hash = calloc(r->hash_size, sizeof(*r->path_hash));
+	if (!r->path_hash)
+		return false;
+	for (i = 0; i < p->nr_paths; i++)
+		r->path_hash[hash_slot(r, p->paths[i].src_host, p->paths[i].dst_host,
+				       2 * p->paths[i].link)] = i + 1;
+	return true;
+}
+
+static int by_u32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return x < y ? -1 : x > y;
 }
 
 /* The path of @src to @dst that leaves by edge @first, made once. */
-static uint32_t path_by_edge(struct router *r, uint32_t src, uint32_t dst, uint32_t k,
-			     uint32_t first, const uint32_t *dist)
+static uint32_t path_by_edge(struct router *r, uint32_t src, uint32_t dst, uint32_t first)
 {
 	struct plan *p = r->plan;
-	const struct topology *t = &p->topo;
-	uint32_t *slot = &r->path_of[((size_t)src * p->nr_hosts + dst) * r->max_links + k], e, n = 0;
 	struct plan_path *path;
+	uint32_t at, i;
 
-	if (*slot)
-		return *slot - 1;
-	if (p->nr_paths == r->room_paths) {
-		uint32_t room = r->room_paths ? 2 * r->room_paths : 64;
-		void *grown = realloc(p->paths, room * sizeof(*p->paths));
-
-		if (!grown)
-			return MODEL_NONE;
-		p->paths = grown;
-		r->room_paths = room;
-	}
-	memset(r->share, 0, 2 * t->nr_links * sizeof(*r->share));
+	if (!grow_paths(r))
+		return MODEL_NONE;
+	at = hash_slot(r, src, dst, first);
+	if (r->path_hash[at])
+		return r->path_hash[at] - 1;
+	r->nr_touched = 0;
 	r->share[first] = 1;
-	spread(r, edge_to(t, first), dist);
+	r->touched[r->nr_touched++] = first;
+	spread(r, edge_to(&p->topo, first), p->hosts[dst].node);
+	qsort(r->touched, r->nr_touched, sizeof(*r->touched), by_u32);
 	path = &p->paths[p->nr_paths];
 	memset(path, 0, sizeof(*path));
-	for (e = 0; e < 2 * t->nr_links; e++)
-		n += r->share[e] > 0;
-	path->edges = calloc(n, sizeof(*path->edges));
-	path->share = calloc(n, sizeof(*path->share));
+	path->edges = calloc(r->nr_touched, sizeof(*path->edges));
+	path->share = calloc(r->nr_touched, sizeof(*path->share));
 	p->nr_paths++;
 	if (!path->edges || !path->share)
 		return MODEL_NONE;
 	path->src_host = src;
 	path->dst_host = dst;
 	path->link = first / 2;
-	for (e = 0; e < 2 * t->nr_links; e++) {
-		if (r->share[e] > 0) {
-			path->edges[path->nr_edges] = e;
-			path->share[path->nr_edges++] = r->share[e];
-		}
+	path->nr_edges = r->nr_touched;
+	for (i = 0; i < r->nr_touched; i++) {
+		path->edges[i] = r->touched[i];
+		path->share[i] = r->share[r->touched[i]];
 	}
-	*slot = p->nr_paths;
+	r->path_hash[at] = p->nr_paths;
 	return p->nr_paths - 1;
 }
 
@@ -206,20 +278,20 @@ static int choose(struct router *r, struct plan_flow *f, struct dmsc_error *err)
 	const struct topology *t = &p->topo;
 	uint32_t src = p->instances[f->src].host, dst = p->instances[f->dst].host;
 	uint32_t from = p->hosts[src].node, best = MODEL_NONE, i, k, links, path;
-	const uint32_t *dist = r->dist + (size_t)dst * t->nr_nodes;
+	uint32_t left = hops(r, from, p->hosts[dst].node);
 	int32_t gpu = p->instances[f->src].gpu;
 	double cost, sum, best_cost = 0, best_sum = 0;
 
 	links = r->adj_start[from + 1] - r->adj_start[from];
-	if (dist[from] == MODEL_NONE)
+	if (left == FAR)
 		return dmsc_fail(err, -EINVAL, "topology %s: no path from %s to %s", t->name,
 				 p->hosts[src].name, p->hosts[dst].name);
 	for (i = 0; i < links; i++) {
 		/* Of equals, ranks take the rail of their GPU, bulk the last one. */
 		k = gpu >= 0 ? ((uint32_t)gpu + i) % links : links - 1 - i;
-		if (dist[edge_to(t, r->adj[r->adj_start[from] + k])] != dist[from] - 1)
+		if (!nearer(r, r->adj[r->adj_start[from] + k], p->hosts[dst].node, left))
 			continue;
-		path = path_by_edge(r, src, dst, k, r->adj[r->adj_start[from] + k], dist);
+		path = path_by_edge(r, src, dst, r->adj[r->adj_start[from] + k]);
 		if (path == MODEL_NONE)
 			return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 		cost = path_cost(r, &p->paths[path], f, &sum);
@@ -280,33 +352,54 @@ static int out_of_memory(struct dmsc_error *err)
 	return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 }
 
+/* Distances to every switch that has a host of the plan's instances. */
+static int measure_distances(struct router *r, struct dmsc_error *err)
+{
+	const struct plan *p = r->plan;
+	const struct topology *t = &p->topo;
+	uint32_t i, k, n, rows = 0;
+
+	memset(r->row, 0xff, (t->nr_nodes + 1) * sizeof(*r->row));
+	for (i = 0; i < p->nr_flows; i++) {
+		n = p->hosts[p->instances[p->flows[i].dst].host].node;
+		for (k = r->adj_start[n]; k < r->adj_start[n + 1]; k++) {
+			uint32_t *row = &r->row[edge_to(t, r->adj[k])];
+
+			if (*row == MODEL_NONE)
+				*row = rows++;
+		}
+	}
+	r->dist = malloc((size_t)rows * t->nr_nodes + 1);
+	if (!r->dist)
+		return out_of_memory(err);
+	for (n = 0; n < t->nr_nodes; n++) {
+		if (r->row[n] != MODEL_NONE)
+			distances(r, n, r->dist + (size_t)r->row[n] * t->nr_nodes);
+	}
+	return 0;
+}
+
 static int prepare(struct router *r, struct dmsc_error *err)
 {
 	struct plan *p = r->plan;
 	const struct topology *t = &p->topo;
-	uint32_t edges = 2 * t->nr_links + 1, h, n, c;
+	uint32_t edges = 2 * t->nr_links + 1, c;
 
 	p->edge_load = calloc(edges, sizeof(*p->edge_load));
 	r->share = calloc(edges, sizeof(*r->share));
+	r->touched = calloc(edges, sizeof(*r->touched));
 	r->amount = calloc(t->nr_nodes + 1, sizeof(*r->amount));
 	r->queue = calloc(t->nr_nodes + 1, sizeof(*r->queue));
-	r->dist = calloc((size_t)p->nr_hosts * t->nr_nodes + 1, sizeof(*r->dist));
-	if (!p->edge_load || !r->share || !r->amount || !r->queue || !r->dist || !build_adjacency(r))
+	r->row = calloc(t->nr_nodes + 1, sizeof(*r->row));
+	if (!p->edge_load || !r->share || !r->touched || !r->amount || !r->queue || !r->row ||
+	    !build_adjacency(r))
 		return out_of_memory(err);
 	for (c = 0; c < DMSC_NR_CLASSES; c++) {
 		r->load[c] = calloc(edges, sizeof(*r->load[c]));
 		if (!r->load[c])
 			return out_of_memory(err);
 	}
-	for (h = 0; h < p->nr_hosts; h++) {
-		n = p->hosts[h].node;
-		if (r->adj_start[n + 1] - r->adj_start[n] > r->max_links)
-			r->max_links = r->adj_start[n + 1] - r->adj_start[n];
-		distances(r, n, r->dist + (size_t)h * t->nr_nodes);
-	}
-	r->path_of =
-		calloc((size_t)p->nr_hosts * p->nr_hosts * r->max_links + 1, sizeof(*r->path_of));
-	return r->path_of ? 0 : out_of_memory(err);
+	return measure_distances(r, err);
 }
 
 int plan_paths(struct plan *p, struct dmsc_error *err)
@@ -335,6 +428,8 @@ int plan_paths(struct plan *p, struct dmsc_error *err)
 	free(r.dist);
 	free(r.adj_start);
 	free(r.adj);
-	free(r.path_of);
+	free(r.row);
+	free(r.touched);
+	free(r.path_hash);
 	return ret;
 }

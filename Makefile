@@ -109,6 +109,9 @@ $(B)/user/$(1): $(call objs,user/$(1)/*.c) $(libs)
 endef
 $(foreach p,$(program_dirs),$(eval $(call program,$(p))))
 
+# An oracle, for its test only.
+$(B)/selftests/unit/test_paths_bound: LIBS += -ligraph
+
 $(unit_tests): $(B)/%: $(B)/obj/%.o $(filter-out %/emulator/main.o,$(call objs,user/emulator/*.c)) $(libs) $(B)/libcore.a
 	$(say) LD $@
 	$(Q)mkdir -p $(@D)

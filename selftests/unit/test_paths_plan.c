@@ -82,11 +82,55 @@ static void test_certified(void **state)
 	free(file);
 }
 
+/* Eight leaves whose hosts the file mixes: the job takes those of as few pods as hold it. */
+static void test_places(void **state)
+{
+	char csv[2048] = "ip,DSW,PSW,ASW\n", yaml[200], *file, *data;
+	uint32_t i, k, leaves = 0, seen[64] = { 0 };
+	struct plan p;
+
+	(void)state;
+	/* Pod P0 has 12 hosts, pod P1 20: the job of 16 hosts fits into the second. */
+	for (i = 0; i < 32; i++)
+		snprintf(csv + strlen(csv), 40, "h%u,G,P%u,S%u\n", i, i % 8 >= 3, i % 4);
+	data = temp_file(csv, strlen(csv));
+	snprintf(yaml, sizeof(yaml),
+		 "name: x\nimport: {format: lingjun, file: %s, gpus: 8, rate: 400Gbit}\n", data);
+	file = temp_file(yaml, strlen(yaml));
+	p = make_plan("examples/gpt13b-tp8-dp16.yaml", file, NULL);
+	for (i = 0; i < p.nr_instances; i++) {
+		uint32_t host = p.instances[i].host, leaf = MODEL_NONE;
+
+		if (p.instances[i].gpu < 0)
+			continue;
+		/* its pod: the file's rule */
+		assert_true(host % 8 >= 3);
+		for (k = 0; k < p.topo.nr_links; k++) {
+			if (p.topo.links[k].a == p.hosts[host].node)
+				leaf = p.topo.links[k].b;
+		}
+		assert_true(leaf < 64);
+		/* Leaf by leaf: none is come back to. */
+		if (!i || !seen[leaf]) {
+			leaves++;
+			seen[leaf] = leaves;
+		}
+		assert_int_equal(seen[leaf], leaves);
+	}
+	assert_true(leaves <= 4);
+	plan_free(&p);
+	unlink(file);
+	unlink(data);
+	free(file);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fabrics),
 		cmocka_unit_test(test_certified),
+		cmocka_unit_test(test_places),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/pieces.h"
 #include "lib/topology_build.h"
 
 #define FIRST_LOOPBACK 0xac100001U /* 172.16.0.1 */
@@ -101,15 +102,6 @@ void topo_build_link(struct topo_builder *b, uint32_t low, uint32_t high, uint64
 	t->nr_links++;
 }
 
-static uint32_t find(uint32_t *piece, uint32_t n)
-{
-	while (piece[n] != n) {
-		piece[n] = piece[piece[n]];
-		n = piece[n];
-	}
-	return n;
-}
-
 /* Hosts do not forward: two reach each other when they have links into one piece of switches. */
 int topo_find_cut_off(const struct topology *t, uint32_t *host)
 {
@@ -119,21 +111,18 @@ int topo_find_cut_off(const struct topology *t, uint32_t *host)
 	int ret = piece && near && met ? 0 : -ENOMEM;
 
 	*host = MODEL_NONE;
-	for (i = 0; !ret && i < t->nr_nodes; i++) {
-		piece[i] = i;
-		if (first == MODEL_NONE && t->nodes[i].kind == NODE_HOST)
+	if (!ret)
+		pieces_make(t, PIECES_WHOLE, false, piece);
+	for (i = 0; !ret && i < t->nr_nodes && first == MODEL_NONE; i++) {
+		if (t->nodes[i].kind == NODE_HOST)
 			first = i;
 	}
 	for (i = 0; !ret && i < t->nr_links; i++) {
-		if (t->nodes[t->links[i].a].kind != NODE_HOST)
-			piece[find(piece, t->links[i].a)] = find(piece, t->links[i].b);
-	}
-	for (i = 0; !ret && i < t->nr_links; i++) {
 		if (t->links[i].a == first)
-			near[find(piece, t->links[i].b)] = true;
+			near[piece[t->links[i].b]] = true;
 	}
 	for (i = 0; !ret && i < t->nr_links; i++) {
-		if (near[find(piece, t->links[i].b)])
+		if (near[piece[t->links[i].b]])
 			met[t->links[i].a] = true;
 	}
 	for (i = 0; !ret && i < t->nr_nodes && *host == MODEL_NONE; i++) {

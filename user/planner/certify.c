@@ -9,41 +9,25 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "lib/pieces.h"
 #include "planner/internal.h"
 
 struct cuts {
 	struct plan *p;
-	uint32_t *piece;	 /* by node: its piece's first node (union-find) */
+	uint32_t *piece;	 /* by node: its piece's first node */
 	double *out, *in, *rate; /* by that node: bytes, bytes, bit/s */
 };
 
-static uint32_t find(uint32_t *piece, uint32_t n)
+static void make_pieces(struct cuts *c, int tier)
 {
-	while (piece[n] != n) {
-		piece[n] = piece[piece[n]];
-		n = piece[n];
-	}
-	return n;
-}
+	uint32_t n = c->p->topo.nr_nodes;
 
-static void make_pieces(struct cuts *c, enum node_kind tier)
-{
-	const struct topology *t = &c->p->topo;
-	uint32_t i;
-
-	for (i = 0; i < t->nr_nodes; i++) {
-		c->piece[i] = i;
-		c->out[i] = 0;
-		c->in[i] = 0;
-		c->rate[i] = 0;
-	}
-	for (i = 0; i < t->nr_links; i++) {
-		uint32_t a = t->links[i].a, b = t->links[i].b;
-
-		if (t->nodes[a].kind < tier && t->nodes[b].kind < tier)
-			c->piece[find(c->piece, a)] = find(c->piece, b);
-	}
+	pieces_make(&c->p->topo, tier, true, c->piece);
+	memset(c->out, 0, n * sizeof(*c->out));
+	memset(c->in, 0, n * sizeof(*c->in));
+	memset(c->rate, 0, n * sizeof(*c->rate));
 }
 
 /* What crosses the border of each piece, and the rate of the links over it. */
@@ -53,8 +37,8 @@ static void add_up(struct cuts *c)
 	uint32_t i, a, b;
 
 	for (i = 0; i < p->topo.nr_links; i++) {
-		a = find(c->piece, p->topo.links[i].a);
-		b = find(c->piece, p->topo.links[i].b);
+		a = c->piece[p->topo.links[i].a];
+		b = c->piece[p->topo.links[i].b];
 		if (a == b)
 			continue;
 		c->rate[a] += p->topo.links[i].rate;
@@ -63,8 +47,8 @@ static void add_up(struct cuts *c)
 	for (i = 0; i < p->nr_flows; i++) {
 		a = p->hosts[p->instances[p->flows[i].src].host].node;
 		b = p->hosts[p->instances[p->flows[i].dst].host].node;
-		a = find(c->piece, a);
-		b = find(c->piece, b);
+		a = c->piece[a];
+		b = c->piece[b];
 		if (a == b)
 			continue;
 		c->out[a] += p->flows[i].bytes;
@@ -79,7 +63,7 @@ static void describe(const struct cuts *c, uint32_t piece, bool in, char *text, 
 	uint32_t i, hosts = 0, first = 0;
 
 	for (i = t->nr_nodes; i-- > 0;) {
-		if (t->nodes[i].kind == NODE_HOST && find(c->piece, i) == piece) {
+		if (t->nodes[i].kind == NODE_HOST && c->piece[i] == piece) {
 			hosts++;
 			first = i;
 		}

@@ -26,6 +26,12 @@ int place_ranks(struct builder *b, const char *source, const struct grid *g, uin
 int plan_tasks(const struct job *job, const struct topology *topo, struct plan *out,
 	       struct dmsc_error *err);
 
+/*
+ * place_order.c: all hosts, in the order in which groups of @tensor ranks take
+ * them until @gpus are taken; free() it. NULL: out of memory
+ */
+uint32_t *place_order(const struct plan *plan, uint32_t tensor, uint64_t gpus);
+
 /* sids.c: once all instances are there */
 int plan_sids(struct plan *plan, const struct job *job, struct dmsc_error *err);
 

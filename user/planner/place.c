@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Ranks to hosts: in Megatron-LM's order, so that a tensor group lies inside
- * one host (Narayanan et al., SC 2021, section 3.2, takeaway 1).
+ * one host (Narayanan et al., SC 2021, section 3.2, takeaway 1). Data and
+ * expert groups come next to each other, then stages; place_order() gives the
+ * hosts so that neighbours in this order are near each other in the fabric.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,7 +43,7 @@ int place_ranks(struct builder *b, const char *source, const struct grid *g, uin
 	struct plan *p = b->plan;
 	uint64_t world = (uint64_t)g->tensor * g->data * g->pipeline * (g->gpus ? g->gpus : 1);
 	uint64_t gpus = 0;
-	uint32_t host = 0, gpu = 0, most = 0, h, t, d, s, mic = 0;
+	uint32_t at = 0, gpu = 0, most = 0, h, t, d, s, mic = 0, *order;
 	uint32_t each = g->gpus ? g->gpus : 1, group = g->tensor * each;
 
 	for (h = 0; h < p->nr_hosts; h++) {
@@ -59,26 +61,30 @@ int place_ranks(struct builder *b, const char *source, const struct grid *g, uin
 				 source, group, g->pipeline, g->data, (unsigned long long)world,
 				 (unsigned long long)gpus, p->topo.name, group);
 
+	order = place_order(p, group, world);
+	if (!order)
+		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 	for (s = 0; s < g->pipeline; s++) {
 		for (d = 0; d < g->data; d++) {
 			/* A cluster of instances is one stage of one replica. */
 			uint32_t id = builder_mic(b, first_mic + mic, "%s.pp%u.dp%u", p->job, s, d);
 
 			mic++;
-			while (host_gpus(p, host) < gpu + group) {
-				host++;
+			while (host_gpus(p, order[at]) < gpu + group) {
+				at++;
 				gpu = 0;
 			}
 			if (each > 1) {
-				builder_instance(b, id, host, gpu, "%s.pp%u.dp%u.group", p->job, s,
-						 d);
+				builder_instance(b, id, order[at], gpu, "%s.pp%u.dp%u.group",
+						 p->job, s, d);
 				gpu += each;
 				continue;
 			}
 			for (t = 0; t < g->tensor; t++)
-				builder_instance(b, id, host, gpu++, "%s.pp%u.dp%u.tp%u", p->job, s,
-						 d, t);
+				builder_instance(b, id, order[at], gpu++, "%s.pp%u.dp%u.tp%u",
+						 p->job, s, d, t);
 		}
 	}
+	free(order);
 	return 0;
 }

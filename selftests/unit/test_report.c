@@ -392,7 +392,8 @@ static void test_wrong_fields(void **state)
 		const char *path, *value, *expected;
 	} cases[] = {
 		{ "format", "2", ": format: expected 1" },
-		{ "nodes.1.kind", "\"router\"", ": nodes[1].kind: expected host, leaf, spine or core" },
+		{ "nodes.1.kind", "\"router\"",
+		  ": nodes[1].kind: expected host, leaf, spine or core" },
 		{ "nodes.2.gpus", "-1", ": nodes[2].gpus: expected a number" },
 		{ "links.3.a", "99", ": links[3].a: expected an index below 9" },
 		{ "links.3.b", "-1", ": links[3].b: expected an index" },

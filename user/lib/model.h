@@ -328,7 +328,7 @@ struct plan {
 	uint32_t *op_start; /* nr_instances + 1 */
 	uint32_t *deps;
 	uint32_t nr_deps;
-	double *edge_load;	/* bytes per iteration on each directed edge */
+	double *edge_load; /* bytes per iteration on each directed edge */
 	struct plan_certificate certificate;
 	uint64_t critical_path; /* ns, with the network at its stated rates */
 	uint32_t *critical;	/* the steps that make it up, in their order */

@@ -10,6 +10,8 @@
  *  guarantee          a class that is backlogged gets its share of what leaves
  *  fairness           backlogged queues of a class, and weighted classes, get
  *                     service by weight
+ *  ceilings           a class or queue with one sends no more than it gives, a
+ *                     burst and a packet
  *  flow order         packets of a flow leave in the order they came
  *  peek               shows what the next dequeue gives
  *
@@ -37,9 +39,16 @@ struct pair {
 	u64 a, b;
 };
 
+/* What was sent under a ceiling since it was configured. */
+struct book_ceil {
+	u64 since; /* ns */
+	u64 packets, bytes;
+};
+
 struct book_class {
 	u32 packets;
 	u64 bytes;
+	struct book_ceil ceil;
 	u64 gone, gone_bytes; /* packets, bytes that were sent, ever */
 	/* since the class is backlogged, or anything was configured: */
 	u64 total; /* bytes that left the scheduler */
@@ -60,6 +69,7 @@ static struct book {
 	struct dmsc_sched s;
 	struct book_class class[DMSC_NR_CLASSES];
 	struct pair pairs[DMSC_NR_CLASSES][DMSC_NR_CLASSES];
+	struct book_ceil ceil[NR_SLOTS + 1]; /* of slots */
 	struct dmsc_pkt *peeked;
 	u32 number;
 	u32 longest; /* packet so far, bytes charged */
@@ -358,6 +368,31 @@ static void check_guarantees(void)
 	}
 }
 
+/*
+ * The last packet may have begun when all before it were paid for, less the
+ * burst; the first one may have been promised before there was a ceiling.
+ */
+static void check_ceil(struct book_ceil *books, u64 ceil, u32 divide, u32 len)
+{
+	double paid, had;
+
+	if (!ceil)
+		return;
+	if (books->packets > 1) {
+		paid = (double)books->bytes * 1e9 / ceil * divide * (1 - 1e-5);
+		had = (double)(b->now - books->since) + DMSC_BURST_NS;
+		FUZZ_CHECK(paid <= had + (double)books->packets * divide,
+			   "%f ns' worth of bytes in %f ns", paid, had);
+	}
+	if (books->packets++)
+		books->bytes += min_u32(len, DMSC_QUANTUM_MAX);
+}
+
+static void restart_ceil(struct book_ceil *books)
+{
+	*books = (struct book_ceil){ .since = b->now };
+}
+
 /* ---- packets that leave ---- */
 
 static void take_off(struct packet *p)
@@ -469,6 +504,10 @@ static void dequeue(void)
 	b->class[packet->class].service[index_of(q)] += min_u32(p->len, DMSC_QUANTUM_MAX);
 	if (!owed)
 		b->class[packet->class].turns += min_u32(p->len, DMSC_QUANTUM_MAX);
+	check_ceil(&b->class[packet->class].ceil, b->s.class[packet->class].cfg.ceil,
+		   b->s.class[packet->class].divide, p->len);
+	if (q->slot)
+		check_ceil(&b->ceil[q->slot], q->ceil.bytes, b->s.class[q->class].divide, p->len);
 	check_queue_fairness(packet->class, q);
 	check_class_fairness(packet->class);
 	free(packet);
@@ -576,6 +615,9 @@ static void configure(struct input *in)
 	for (c = 0; c < NR_KEYS; c++)
 		b->class[id].epoch[c] += was_fair != cfg->fair;
 	forget_service(&b->class[id], true);
+	restart_ceil(&b->class[id].ceil);
+	for (c = 1; c <= NR_SLOTS; c++)
+		restart_ceil(&b->ceil[c]);
 	b->peeked = NULL;
 	forget_pairs();
 	note_pairs(b->touched);
@@ -607,6 +649,7 @@ static void set_slot(struct input *in, bool remove)
 			b->class[id].epoch[slot - 1]++;
 	}
 	dmsc_queue_free(dmsc_sched_set_slot(&b->s, slot, q));
+	restart_ceil(&b->ceil[slot]);
 	/* What a queue got before another took its place is not the other's. */
 	for (c = 0; c < DMSC_NR_CLASSES; c++) {
 		b->class[c].up = 0;

@@ -44,7 +44,8 @@ int dmsc_setsockopt(struct bpf_sockopt *ctx)
 	int ret;
 
 	if ((!own && (ctx->level != SOL_SOCKET || ctx->optname != SO_PRIORITY)) ||
-	    ctx->optlen < (__s32)sizeof(*value) || (void *)(value + 1) > ctx->optval_end || !ctx->sk || !control_read(&c)) {
+	    ctx->optlen < (__s32)sizeof(*value) ||
+	    (void *)(value + 1) > ctx->optval_end || !ctx->sk || !control_read(&c)) {
 		ctx->optlen = 0;	/* the caller's own buffer, whatever its size */
 		return ALLOW;
 	}

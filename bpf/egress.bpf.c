@@ -353,7 +353,7 @@ static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
 	else if (full->type == SOCK_RAW && full->protocol == IPPROTO_TCP)
 		decide_handshake(d, p, c, NULL);	/* the kernel's own, for all */
 	else if (!full->type)
-		decide_flow(d, skb, p, c);	/* not a socket of any protocol (BPF_PROG_TEST_RUN) */
+		decide_flow(d, skb, p, c);	/* of no protocol: BPF_PROG_TEST_RUN */
 	else
 		decide_socket(d, skb, full, p, c);
 }

@@ -44,7 +44,7 @@ static __always_inline struct scratch *scratch_get(__u32 hook)
  * for a host of the plan is judged as one for an instance that no rule names.
  */
 static __noinline bool packet_denied(struct __sk_buff *skb, const struct packet *p,
-					  const struct control *c, __u32 sid, __u8 hook)
+				     const struct control *c, __u32 sid, __u8 hook)
 {
 	__u32 side = side_of(c->generation);
 	struct dmsc_endpoint *ep = NULL;

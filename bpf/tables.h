@@ -154,7 +154,7 @@ static __always_inline __u8 class_allowed(const struct dmsc_instance *inst, __u8
 /* Whether @addr is one of the plan's hosts; known only with DMSC_CTL_POLICY. */
 static __always_inline bool host_known(__u32 side, const struct dmsc_addr *addr)
 {
-	return endpoint_get(side, addr, 0, 0) != NULL;
+	return endpoint_get(side, addr, 0, 0);
 }
 
 /*
@@ -245,7 +245,7 @@ __weak int dmsc_stamp_resolve(struct dmsc_stamp *s, const struct control *c,
 		}
 		if (!ep && e->has_local) {
 			ep = endpoint_get(side, &e->local, e->local_port, e->proto);
-			answers |= ep != NULL;
+			answers |= !!ep;
 		}
 		if (ep)
 			class = ep->class;

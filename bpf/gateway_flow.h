@@ -268,14 +268,16 @@ static __always_inline bool gw_flow_stays(struct dmsc_gw_flow *f, struct gw *g, 
 	__u64 limit = g->p.proto == IPPROTO_UDP ? g->ctl->udp_ns : g->ctl->tcp_ns;
 
 	g->real = gw_real(f->real);
-	if (!g->real || f->version != g->real->version || now - f->seen > limit >> DMSC_GW_TIME_SHIFT)
+	if (!g->real || f->version != g->real->version ||
+	    now - f->seen > limit >> DMSC_GW_TIME_SHIFT)
 		return false;
 	if (!gw_real_usable(g->real, g->side, g->vip->id)) {
 		gw_count(g, DMSC_GW_FAILOVER);
 		return false;
 	}
 	/* A new connection by the ports of an old one has no claim to a draining instance. */
-	return (g->real->flags[g->side & 1] & DMSC_GW_REAL_NEW) || (g->p.tcp & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
+	return (g->real->flags[g->side & 1] & DMSC_GW_REAL_NEW) ||
+	       (g->p.tcp & (TCP_SYN | TCP_ACK)) != TCP_SYN ||
 	       (g->vip->flags & DMSC_GW_VIP_SOURCE);
 }
 

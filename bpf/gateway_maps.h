@@ -58,7 +58,7 @@ struct {
 } dmsc_gw_reals SEC(".maps");
 
 /* Named by nothing else that the compiler describes; the inner maps' type needs it. */
-const struct dmsc_gw_set *dmsc_gw_set_type __attribute__((unused));
+const struct dmsc_gw_set *dmsc_gw_set_type;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);

@@ -262,6 +262,31 @@ static __always_inline bool gw_sound4(void *data, void *end)
 	return (sum & 0xffff) + (sum >> 16) == 0xffff;
 }
 
+static __always_inline bool gw_sound_tcp(struct gw_packet *p, struct tcphdr *tcp, void *end,
+					 __u32 payload)
+{
+	__u8 flags;
+
+	if ((void *)(tcp + 1) > end || tcp->doff < 5 || tcp->doff * 4U > payload)
+		return false;
+	flags = ((__u8 *)tcp)[13];
+	p->tcp = flags;
+	/* A segment has one of these, a SYN neither FIN nor RST. */
+	if (!(flags & (TCP_SYN | TCP_ACK | TCP_RST)))
+		return false;
+	return !(flags & TCP_SYN) || !(flags & (TCP_FIN | TCP_RST));
+}
+
+static __always_inline bool gw_sound_udp(const struct udphdr *udp, void *end, __u32 payload)
+{
+	__u16 len;
+
+	if ((void *)(udp + 1) > end)
+		return false;
+	len = bpf_ntohs(udp->len);
+	return len >= sizeof(*udp) && len <= payload;
+}
+
 /*
  * Whether the packet is what its headers say. Its length may be less than the
  * frame's, which small frames are filled up to; never more. @frame: bytes.
@@ -284,27 +309,8 @@ static __always_inline bool gw_sound(struct gw_packet *p, void *data, void *end,
 	payload = len - head;
 	if (p->l4 > GW_L4_MAX)
 		return false;
-	if (p->proto == IPPROTO_TCP) {
-		struct tcphdr *tcp = data + p->l4;
-		__u8 flags;
-
-		if ((void *)(tcp + 1) > end || tcp->doff < 5 || tcp->doff * 4U > payload)
-			return false;
-		flags = ((__u8 *)tcp)[13];
-		p->tcp = flags;
-		/* A segment has one of these, a SYN neither FIN nor RST. */
-		if (!(flags & (TCP_SYN | TCP_ACK | TCP_RST)))
-			return false;
-		return !(flags & TCP_SYN) || !(flags & (TCP_FIN | TCP_RST));
-	} else {
-		struct udphdr *udp = data + p->l4;
-		__u16 ulen;
-
-		if ((void *)(udp + 1) > end)
-			return false;
-		ulen = bpf_ntohs(udp->len);
-		return ulen >= sizeof(*udp) && ulen <= payload;
-	}
+	return p->proto == IPPROTO_TCP ? gw_sound_tcp(p, data + p->l4, end, payload) :
+					 gw_sound_udp(data + p->l4, end, payload);
 }
 
 #endif /* DMSC_BPF_GATEWAY_PACKET_H */

@@ -59,7 +59,7 @@ struct dmsc_gw_vip {
 };
 
 #define DMSC_GW_VIP_LIMITED	(1U << 0)	/* by packets, of the service or a source */
-#define DMSC_GW_VIP_SOURCE	(1U << 1)	/* the instance depends on the source address only */
+#define DMSC_GW_VIP_SOURCE	(1U << 1)	/* instances by source address only */
 
 struct dmsc_gw_bucket {
 	struct dmsc_gw_vip way[DMSC_GW_WAYS];
@@ -109,7 +109,7 @@ struct dmsc_gw_real {
 
 #define DMSC_GW_REAL_UP		(1U << 0)	/* takes packets; else its flows go elsewhere */
 #define DMSC_GW_REAL_NEW	(1U << 1)	/* takes new flows: it is in its service's ring */
-#define DMSC_GW_REAL_USED	(1U << 2)	/* named by the generation; else it only keeps flows */
+#define DMSC_GW_REAL_USED	(1U << 2)	/* named; else it only keeps flows */
 
 /*
  * Map dmsc_gw_flows: array of one array for each CPU, of sets of flows. A flow is

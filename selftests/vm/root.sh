@@ -87,6 +87,32 @@ if [ "$1" = --source ]; then
 	exit 0
 fi
 
+add_libraries() {
+	local name debs
+	for name in "${LIBRARIES[@]}"; do
+		[ -e "$ROOT/.library-$name" ] && continue
+		debs=$apt/library-$name
+		mkdir -p "$debs"
+		(cd "$debs" && fetch "$name")
+		dpkg-deb -x "$debs"/*.deb "$ROOT"
+		rm -rf "$debs"
+		touch "$ROOT/.library-$name"
+	done
+}
+
+# Guests that run do not mind a library more, and may hold the root for long.
+if root_ready && ! libraries_ready; then
+	exec 9> "$DMSC_CACHE/lock"
+	flock -s 9
+	# shellcheck source=selftests/vm/apt.sh
+	. "$(dirname "$0")/apt.sh"
+	apt_update
+	add_libraries
+	flock -u 7
+	flock -u 9
+	all_ready "$@" && exit 0
+fi
+
 exec 9> "$DMSC_CACHE/lock"
 flock -n 9 || { say "cache: waiting for another run that uses $DMSC_CACHE"; flock 9; }
 
@@ -151,22 +177,9 @@ add_kernel() {
 	touch "$ROOT/.kernel-$series"
 }
 
-add_library() {
-	local debs=$apt/library-$1
-	mkdir -p "$debs"
-	(cd "$debs" && fetch "$1")
-	dpkg-deb -x "$debs"/*.deb "$ROOT"
-	rm -rf "$debs"
-	touch "$ROOT/.library-$1"
-}
-
 root_ready || make_root
+libraries_ready || { apt_update; add_libraries; }
 updated=
-for name in "${LIBRARIES[@]}"; do
-	[ -e "$ROOT/.library-$name" ] && continue
-	[ -n "$updated" ] || { apt_update; updated=1; }
-	add_library "$name"
-done
 for series; do
 	kernel_ready "$series" && continue
 	[ -n "$updated" ] || { apt_update; updated=1; }

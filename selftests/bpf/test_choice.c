@@ -140,18 +140,21 @@ static void udp_and_others(void)
 	char big[8192] = {};
 	struct sockaddr_storage ss;
 	socklen_t len = sock_addr(&ss, THERE, PORT_THERE + DMSC_CLASS_TENSOR);
-	int fd, zero = 0;
+	int fd, zero = 0, server;
 	uint16_t port;
 
 	watch();
+	server = sock_make(ns_there, SOCK_DGRAM, THERE, PORT_THERE + DMSC_CLASS_TENSOR);
 	cgroup_enter(cgroup_job);
 	fd = sock_make(ns_here, SOCK_DGRAM, HERE, 0);
 	port = sock_port(fd);
 	CHECK_EQ(dmsc_tag(fd, DMSC_CLASS_PIPELINE), 0, "dmsc_tag: %s", strerror(errno));
 	CHECK_EQ(sendto(fd, "x", 1, 0, (void *)&ss, len), 1, "sendto: %s", strerror(errno));
+	recv_all(server, 1); /* it has arrived */
 	check_tally(tally(IPPROTO_UDP, port), DMSC_CLASS_PIPELINE, 1, "UDP to many");
 	sock_connect(fd, THERE, PORT_THERE + DMSC_CLASS_TENSOR);
 	CHECK_EQ(send(fd, "x", 1, 0), 1, "send: %s", strerror(errno));
+	recv_all(server, 1);
 	check_tally(tally(IPPROTO_UDP, port), DMSC_CLASS_PIPELINE, 1, "UDP, connected");
 
 	/* Options of others pass, whatever their size. */
@@ -163,6 +166,7 @@ static void udp_and_others(void)
 	CHECK_EQ(dmsc_tag(-1, 0), -1, "no socket");
 	cgroup_enter(cgroup_nobody);
 	sock_close(fd);
+	sock_close(server);
 }
 
 static int run(void)

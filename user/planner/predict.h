@@ -13,6 +13,7 @@
 
 #define SERIES_EXPERTS 9
 #define SERIES_HISTORY 32
+#define SERIES_STEADY  3
 
 struct series {
 	double history[SERIES_HISTORY]; /* the last values, at number % SERIES_HISTORY */
@@ -21,6 +22,7 @@ struct series {
 	double loss[SERIES_EXPERTS];   /* faded sum of each one's errors */
 	double scale;		       /* of errors */
 	double held, steps;	       /* faded counts: values that were the one before, all */
+	uint32_t run;		       /* how often the last value has come again since */
 };
 
 void series_init(struct series *s);
@@ -33,7 +35,8 @@ void series_init(struct series *s);
  * (exponential weights: Cesa-Bianchi and Lugosi, Prediction, Learning, and
  * Games, section 2.2), so nothing is fitted beforehand. Where values often stand
  * unchanged (a gauge read more often than it is set), the answer is the median of
- * what may come: the last value, unless it is far out.
+ * what may come: the last value, unless it is far out. One that came SERIES_STEADY
+ * times again is no gauge's, but how it is now.
  */
 double series_next(const struct series *s);
 

@@ -83,7 +83,7 @@ double series_next(const struct series *s)
 	if (!s->seen)
 		return NAN;
 	last = s->history[(s->seen - 1) % SERIES_HISTORY];
-	if (p >= 0.5)
+	if (p >= 0.5 || s->run >= SERIES_STEADY)
 		return last;
 	middle = vote(s);
 	/* Mean absolute error to standard deviation; 1.702: logistic to normal. */
@@ -102,7 +102,8 @@ void series_add(struct series *s, double value)
 	same = s->seen && value == s->history[(s->seen - 1) % SERIES_HISTORY];
 	s->steps = s->seen ? HOLD_FADE * s->steps + 1 : 0;
 	s->held = HOLD_FADE * s->held + same;
-	if (same)
+	s->run = same ? s->run + 1 : 0;
+	if (same && s->run < SERIES_STEADY)
 		return;
 	for (i = 0; i < SERIES_EXPERTS; i++) {
 		error = s->seen ? fabs(opinion(s, i) - value) : 0;

@@ -128,6 +128,7 @@ int dmsc_gw_xdp(struct xdp_md *ctx)
 	struct ethhdr *eth;
 	struct gw g;
 
+	__builtin_memset(&g.p, 0, sizeof(g.p));	/* for the verifiers before 6.3 */
 	if (!gw_parse_xdp(ctx, &g.p))
 		return XDP_PASS;
 	switch (gw_decide(&g, ctx, true, ifindex)) {
@@ -199,6 +200,7 @@ int dmsc_gw_tc(struct __sk_buff *skb)
 	end = (void *)(long)skb->data_end;
 	if (data + ETH_HLEN + 60 + sizeof(struct tcphdr) > end)
 		bpf_skb_pull_data(skb, skb->len < 256 ? skb->len : 256);
+	__builtin_memset(&g.p, 0, sizeof(g.p));
 	if (!gw_parse_tc(skb, &g.p))
 		return TC_ACT_UNSPEC;
 	switch (gw_decide(&g, skb, false, ifindex)) {

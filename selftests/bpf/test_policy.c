@@ -118,7 +118,7 @@ static void connect_refused(void)
 	watch();
 	CHECK_EQ(try_to(cgroup_job, SOCK_STREAM, THERE, PORT_THERE + DMSC_CLASS_TENSOR), EPERM,
 		 "the rule's pair");
-	t = tally_some(IPPROTO_TCP, PORT_THERE + DMSC_CLASS_TENSOR);
+	t = tally(IPPROTO_TCP, PORT_THERE + DMSC_CLASS_TENSOR);
 	CHECK_EQ(t.packets, 0, "no packet left");
 	CHECK_EQ(denied(DMSC_HOOK_CONNECT, DMSC_REASON_RULE) - before, 1, "counted");
 	dataplane_events(dp, keep, NULL);

@@ -122,24 +122,35 @@ static int make_table(uint32_t sets, struct bpf_map_create_opts *opts)
 	return fd < 0 ? -errno : fd;
 }
 
-/* A table in the outer map, near its CPU: the one that is there, else a new one. */
-static int flow_table(struct gw *gw, uint32_t cpu)
+static int put_table(struct gw *gw, int outer, uint32_t cpu, struct bpf_map_create_opts *opts)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .numa_node = cpu_node(cpu),
-		    .btf_fd = bpf_object__btf_fd(gw->skel->obj),
-		    .btf_key_type_id = gw->flow_key_type, .btf_value_type_id = gw->flow_value_type);
-	int outer = gateway_map(gw, "dmsc_gw_flows"), fd, ret;
-	__u32 id;
+	int fd = make_table(gw->ctl->flow_mask + 1, opts), ret;
 
-	if (!bpf_map_lookup_elem(outer, &cpu, &id))
-		return bpf_map_get_fd_by_id(id);
-	fd = make_table(gw->ctl->flow_mask + 1, &opts);
 	if (fd >= 0 && bpf_map_update_elem(outer, &cpu, &fd, BPF_ANY)) {
 		ret = -errno;
 		close(fd);
 		return ret;
 	}
 	return fd;
+}
+
+/* A table in the outer map, near its CPU: the one that is there, else a new one. */
+static int flow_table(struct gw *gw, uint32_t cpu)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .numa_node = cpu_node(cpu),
+		    .btf_fd = bpf_object__btf_fd(gw->skel->obj),
+		    .btf_key_type_id = gw->flow_key_type, .btf_value_type_id = gw->flow_value_type);
+	int outer = gateway_map(gw, "dmsc_gw_flows"), fd;
+	__u32 id;
+
+	if (!bpf_map_lookup_elem(outer, &cpu, &id))
+		return bpf_map_get_fd_by_id(id);
+	fd = put_table(gw, outer, cpu, &opts);
+	if (fd != -EINVAL)
+		return fd;
+	/* Before 6.2 a map with a type is no match for the outer map's pattern, which has none. */
+	opts.btf_fd = opts.btf_key_type_id = opts.btf_value_type_id = 0;
+	return put_table(gw, outer, cpu, &opts);
 }
 
 static size_t flow_bytes(const struct gw *gw)

@@ -58,6 +58,8 @@ port=$(service host1 small.pp0.dp1.tp0 "['ports']['data']")
 	service exec small.pp0.dp0.tp0 -- "$stream" send 10.255.0.1 10.255.0.2 "$port" 0) > "$work/sent" 2>&1 &
 sender=$!
 pids+=("$sender")
+# It has to be in its cgroup before another plan takes its service away.
+until_true grep -q . "$cg/host0/small/small.pp0.dp0.tp0/cgroup.procs"
 
 began=$(date +%s%N)
 ctl host0 apply "$work/other.json" > /dev/null 2>&1

@@ -72,6 +72,8 @@ now=other
 for ((i = 0; i < rounds; i++)); do
 	next=$([ "$now" = other ] && echo small || echo other)
 	file=$work/$([ "$next" = other ] && echo other || echo plan).json
+	# The first one certainly comes too early: the daemon never sees the request.
+	[ $i -gt 0 ] || kill -STOP "$(cat "$work/host0/pid")"
 	ctl host0 apply "$file" > "$work/answer" 2>&1 &
 	client=$!
 	sleep "$(printf '0.%03d' $((took * i / rounds % 1000)))"

@@ -7,7 +7,7 @@
 #   user/lib/*.c, user/planner/*.c, kmod/core/*.c   libraries
 #   user/PROGRAM/*.c                                one program a directory
 #   bpf/*.bpf.c                                     linked into one object, but for own_bpf
-#   selftests/{unit,bpf,netns,kmod}/*.c             one test or helper a file
+#   selftests/{unit,bpf,netns,kmod,debug}/*.c       one test or helper a file
 #   selftests/fuzz/fuzz_*.c                         one fuzzer a file
 #   selftests/bench/planner/*.c                     one program, a group of benchmarks a file
 
@@ -55,10 +55,10 @@ skel := $(B)/bpf/dmsc.skel.h $(own_bpf:%.bpf.c=$(B)/%.skel.h)
 
 tests = $(patsubst %.c,$(B)/%,$(wildcard selftests/$(1)/*.c))
 unit_tests := $(call tests,unit)
-other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod)
+other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod) $(call tests,debug)
 fuzzers := $(patsubst %.c,$(B)/%,$(wildcard selftests/fuzz/fuzz_*.c))
 
-.PHONY: all tests fuzzers fuzz bench-bpf bench-planner kmod kmod-here check lint format run install install-src dkms clean help deps
+.PHONY: all tests fuzzers fuzz bench-bpf bench-planner kmod kmod-here check check-debug lint format run install install-src dkms clean help deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -199,6 +199,10 @@ kmod:
 check:
 	+$(Q)DMSC_KERNELS='$(KERNELS)' selftests/check.sh
 
+# The module's tests on a kernel with all its detectors (selftests/vm/kernels/).
+check-debug:
+	+$(Q)selftests/vm/debug.sh
+
 lint:
 	$(Q).ci/deps --install
 	$(Q)selftests/lint/lint.sh
@@ -259,6 +263,7 @@ clean:
 help:
 	@echo 'make            programs, BPF object; the module where kernel headers are'
 	@echo 'make check      every test, on Debian kernels $(KERNELS) in virtual machines'
+	@echo 'make check-debug  the module on a kernel with KASAN, lockdep, kmemleak and the like'
 	@echo 'make fuzz       the fuzzers, FUZZ_SECONDS=$(FUZZ_SECONDS) each; FUZZ="NAME..." for some of them'
 	@echo 'make run        the main job: an emulated cluster, before and after'
 	@echo '                KERNEL=$(KERNEL) JOB=FILE TOPOLOGY=FILE WORKLOAD=AICB-FILE ITERATIONS=$(ITERATIONS)'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# drive.sh native|guest: runs the tests of this machine one after another and
+# drive.sh native|guest|debug: runs the tests of this machine one after another and
 # prints what they print, framed for tap.sh:
 #   #>> begin NAME / the test's own TAP / #>> end NAME EXIT-STATUS
 # Tests run in the top folder of the work tree, without input, as root where
@@ -10,6 +10,7 @@
 # A test is a source file, so that a binary whose source is gone is not run:
 #   selftests/{unit,bpf,netns,kmod}/test_*.c    build/selftests/... is run
 #   selftests/{fuzz,netns,kmod,vm,ynl}/test_*.sh
+# "debug" is what the debug kernel runs: the module's tests, selftests/debug/.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 export CMOCKA_MESSAGE_OUTPUT=TAP
@@ -69,8 +70,17 @@ guest)
 	tests netns
 	[ ! -e selftests/vm/emulate.sh ] || run vm/emulate selftests/vm/emulate.sh
 	;;
+debug)
+	# Everything takes some ten times as long.
+	limit=${DMSC_TEST_TIMEOUT:-900}
+	run debug/kmemleak-start selftests/debug/kmemleak.sh start
+	tests kmod
+	run netns/test_queues selftests/netns/test_queues.sh
+	tests debug
+	run debug/kmemleak selftests/debug/kmemleak.sh check
+	;;
 *)
-	echo "usage: drive.sh native|guest" >&2
+	echo "usage: drive.sh native|guest|debug" >&2
 	exit 2
 	;;
 esac

@@ -28,6 +28,7 @@ export DMSC_GUEST
 module=/dmsc/build/kmod/$DMSC_GUEST
 if [ -e "$module/sch_dmsc.ko" ]; then
 	modules=/lib/modules/$(uname -r)
+	mkdir -p "$modules/updates"
 	cp "$module/sch_dmsc.ko" "$modules/updates/"
 	cp "$module"/depmod/lib/modules/*/modules.* "$modules/"
 fi

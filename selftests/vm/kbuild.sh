@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # kbuild.sh KERNEL [SOURCE-DIR NAME]: builds sch_dmsc.ko (or NAME.ko out of
-# another folder) for a kernel of the guests' root, inside that root, whose gcc
-# and binutils fit all kernels. Warnings are errors. Leaves
+# another folder) for a kernel of the guests' root or one of our own (kernel.sh),
+# inside that root, whose gcc and binutils fit all kernels. Warnings are errors. Leaves
 #   build/kmod/KERNEL/NAME.ko
 #   build/kmod/KERNEL/depmod/   modprobe's tables with sch_dmsc in them
 # Built again only when a source, the recipe of the root or the kernel changed.
@@ -19,7 +19,7 @@ dir=${2:-$TOP}
 name=${3:-sch_dmsc}
 known_kernel "$series"
 need_root "$0" "$@"
-"$(dirname "$0")/root.sh" "$series"
+need_kernel "$series"
 use_root
 version=$(kernel_version "$series")
 out=$TOP/build/kmod/$series
@@ -33,7 +33,10 @@ if [ "$dir" = "$TOP" ]; then
 else
 	mapfile -t files < <(find . -type f -name '[!.]*' | sort)
 fi
-state=$({ echo "$version ${options[*]}"; cat "$ROOT/.recipe" "$TOP/selftests/vm/kbuild.sh"; sha256sum "${files[@]}"; } | sha256sum)
+# Kernels of our own may differ in their configuration alone.
+own=
+! is_own_kernel "$series" || own=$(own_kernel "$series")
+state=$({ echo "$version ${options[*]} $own"; cat "$ROOT/.recipe" "$TOP/selftests/vm/kbuild.sh"; sha256sum "${files[@]}"; } | sha256sum)
 if [ ${#more[@]} = 0 ] && [ -e "$out/$name.ko" ] && [ "$(cat "$out/$name.state" 2> /dev/null)" = "$state" ]; then
 	exit 0
 fi
@@ -48,6 +51,10 @@ mkdir -p "$out"
 
 # in_root COMMAND...: with $work as /src; the mount is gone with the command
 in_root() {
+	if is_own_kernel "$series"; then
+		in_build_root "$(own_kernel "$series")/build" "$work" "$@"
+		return
+	fi
 	# shellcheck disable=SC2016 # the inner shell's arguments
 	unshare --mount bash -c 'mount --bind "$1" "$2/src" && mount --bind "$1" "$2/usr/lib/modules/$3/updates" &&
 		mount -t proc none "$2/proc" && exec chroot "$2" "${@:4}"' in_root "$work" "$ROOT" "$version" "$@"
@@ -58,11 +65,15 @@ log=$out/$name.log
 [ ${#more[@]} != 0 ] || rm -f "$out/$name.ko" "$out/$name.state"
 [ ${#more[@]} = 0 ] || log=$out/$name-check.log
 status=0
-in_root make -j2 -C "/lib/modules/$version/build" M=/src "${options[@]}" "${more[@]}" modules \
+headers=/lib/modules/$version/build M=/src
+case $series in
+debug) headers=/mnt M=/dmsc ;;
+esac
+in_root make -j2 -C "$headers" M=$M "${options[@]}" "${more[@]}" modules \
 	> "$log" 2>&1 || status=$?
 [ "${V:-}" != 1 ] || cat "$log"
 if [ $status != 0 ]; then
-	sed -E 's#(^|[ (])/src/#\1#g' "$log" >&2
+	sed -E 's#(^|[ (])'$M'/#\1#g' "$log" >&2
 	die "building $name.ko for $version failed"
 fi
 # modpost and sparse warn without failing.
@@ -71,7 +82,17 @@ if grep -i 'warning' "$log" | grep -v 'Skipping BTF generation' >&2; then
 fi
 [ ${#more[@]} = 0 ] || exit 0
 if [ "$dir" = "$TOP" ]; then
-	in_root depmod --outdir /src/depmod "$version"
+	if is_own_kernel "$series"; then
+		# Nowhere else, so the tables are of a tree with nothing but this module.
+		modules=depmod/lib/modules/$version
+		mkdir -p "$work/$modules/updates"
+		cp "$(own_kernel "$series")"/build/modules.{order,builtin,builtin.modinfo} "$work/$modules/"
+		cp "$work/$name.ko" "$work/$modules/updates/"
+		in_root depmod --basedir /dmsc/depmod "$version"
+		rm -r "${work:?}/$modules/updates"
+	else
+		in_root depmod --outdir /src/depmod "$version"
+	fi
 	rm -rf "$out/depmod"
 	cp -a "$work/depmod" "$out/"
 fi

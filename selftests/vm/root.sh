@@ -172,7 +172,7 @@ add_kernel() {
 	cp -a "$debs/tree/." "$ROOT/"
 	chroot "$ROOT" depmod "$abi"
 	[ "$(kernel_version "$series")" = "$abi" ] || die "kernel $series: $abi did not unpack as expected"
-	kernel_image "$abi" > /dev/null || die "kernel $series: no vmlinuz in ${names[*]}"
+	kernel_image "$series" > /dev/null || die "kernel $series: no vmlinuz in ${names[*]}"
 	rm -rf "$debs"
 	touch "$ROOT/.kernel-$series"
 }

@@ -13,7 +13,7 @@ set -euo pipefail
 usage() {
 	cat <<-END
 	usage: run.sh KERNEL [OPTION]... -- COMMAND [ARGUMENT]...
-	KERNEL is one of: $DMSC_KERNELS. The command runs in /dmsc, which is this work
+	KERNEL is one of: $DMSC_KERNELS debug. The command runs in /dmsc, which is this work
 	tree, read-only; what it writes into /results is kept in the --out folder.
 	  --timeout S       seconds, boot included (default 300)
 	  --mem M           MiB (default 2048)
@@ -44,7 +44,7 @@ if [ -z "$kernel" ] || [ $# = 0 ]; then
 fi
 known_kernel "$kernel"
 need_root "$0" "${all[@]}"
-"$(dirname "$0")/root.sh" "$kernel"
+need_kernel "$kernel"
 use_root
 version=$(kernel_version "$kernel")
 
@@ -59,8 +59,11 @@ initramfs() {
 		cp "$ROOT/usr/bin/busybox" "$tree/bin/"
 		cp "$TOP/selftests/vm/initramfs.sh" "$tree/init"
 		chmod 755 "$tree/init"
+		# A kernel of our own has it all built in.
+		! is_own_kernel "$kernel" || want=
+		: > "$tree/modules/order"
 		# shellcheck disable=SC2086 # a list of modules
-		chroot "$ROOT" modprobe --set-version "$version" --show-depends --all $want |
+		[ -z "$want" ] || chroot "$ROOT" modprobe --set-version "$version" --show-depends --all $want |
 			awk '$1 == "insmod" && !seen[$2]++ { print $2 }' |
 			while read -r path; do
 				case $path in
@@ -121,7 +124,7 @@ cat "$work/stdout" &
 reader=$!
 timeout -k 10 "$timeout" qemu-system-x86_64 -M q35 "${accel[@]}" -smp 2 -m "$mem" \
 	-nodefaults -no-reboot -no-user-config -display none \
-	-kernel "$(kernel_image "$version")" -initrd "$(initramfs)" \
+	-kernel "$(kernel_image "$kernel")" -initrd "$(initramfs)" \
 	-append "console=ttyS0 ignore_loglevel log_buf_len=4M panic=-1$append" \
 	-chardev "file,id=log,path=$out/kernel.log" -serial chardev:log \
 	-chardev stdio,id=out,signal=off -serial chardev:out \

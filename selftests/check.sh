@@ -48,7 +48,7 @@ step() {
 guest_group() {
 	local kernel=$1 status=0
 	step module "builds without a warning for $kernel" selftests/vm/kbuild.sh "$kernel"
-	selftests/vm/run.sh "$kernel" --timeout 2400 --out "$logs/$kernel" -- selftests/drive.sh guest \
+	selftests/vm/run.sh "$kernel" --timeout 2400 --out "$logs/$kernel" -- env "DMSC_FULL=${DMSC_FULL:-}" selftests/drive.sh guest \
 		2> "$logs/$kernel.err" || status=$?
 	step machine 'the guest ran to its end, and its kernel has nothing to complain about' \
 		ended "$status" "$logs/$kernel.err"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: 6.1
 #
 # From plan to traffic: apply on two hosts, counters by SID and class, the
 # chosen rail, what survives a stop and a restart, what a flush takes away.

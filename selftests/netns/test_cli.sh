@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: none
 #
 # Command lines and configuration: what is wrong is one line and status 2, and
 # nothing happens; what a machine lacks is named, and the rest works.

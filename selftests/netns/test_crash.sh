@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: 7.3
 #
 # The daemon is killed (-9) at twenty moments of an apply. Each time the old or
 # the new generation is in force as a whole, in the kernel and after a restart,

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: none
 #
 # The layer 4 gateway between namespaces, with return traffic: a client, a router,
 # two gateways and two instances, each at a link of its own to the router.

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: 7.3
 #
 # Policy from the configuration to the wire: an application that may not gets
 # EPERM, who monitors is told, `policy` counts, `explain` names the rule, and it

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: none
 #
 # What operators look at while traffic runs: `top` ranks who sends, `trace` shows
 # packets with what was decided about each and ends by itself.

@@ -12,6 +12,7 @@
 #include "choice.h"
 #include "events.h"
 #include "process.h"
+#include "router.h"
 #include "tables.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
@@ -91,23 +92,35 @@ static __always_inline void ends_of_call6(struct ends *e, struct bpf_sock_addr *
 SEC("cgroup/connect4")
 int dmsc_connect4(struct bpf_sock_addr *ctx)
 {
+	struct bpf_sock *sk = ctx->sk;
 	struct ends e = {};
 
-	if (!ctx->sk)
+	if (!sk)
 		return ALLOW;
+	if (route4(ctx, sk, true) == REFUSE)
+		return REFUSE;
 	ends_of_call4(&e, ctx);
-	return connected(ctx, &e);
+	if (connected(ctx, &e) == ALLOW)
+		return ALLOW;
+	route_undo(sk);
+	return REFUSE;
 }
 
 SEC("cgroup/connect6")
 int dmsc_connect6(struct bpf_sock_addr *ctx)
 {
+	struct bpf_sock *sk = ctx->sk;
 	struct ends e = {};
 
-	if (!ctx->sk)
+	if (!sk)
 		return ALLOW;
+	if (route6(ctx, sk, true) == REFUSE)
+		return REFUSE;
 	ends_of_call6(&e, ctx);
-	return connected(ctx, &e);
+	if (connected(ctx, &e) == ALLOW)
+		return ALLOW;
+	route_undo(sk);
+	return REFUSE;
 }
 
 /* An endpoint belongs to its instance; on all addresses of the host, too. */
@@ -214,10 +227,13 @@ static __always_inline int sent(struct bpf_sock_addr *ctx, struct ends *e)
 SEC("cgroup/sendmsg4")
 int dmsc_sendmsg4(struct bpf_sock_addr *ctx)
 {
+	struct bpf_sock *sk = ctx->sk;
 	struct ends e = {};
 
-	if (!ctx->sk)
+	if (!sk)
 		return ALLOW;
+	if (route4(ctx, sk, false) == REFUSE)
+		return REFUSE;
 	ends_of_call4(&e, ctx);
 	return sent(ctx, &e);
 }
@@ -225,10 +241,13 @@ int dmsc_sendmsg4(struct bpf_sock_addr *ctx)
 SEC("cgroup/sendmsg6")
 int dmsc_sendmsg6(struct bpf_sock_addr *ctx)
 {
+	struct bpf_sock *sk = ctx->sk;
 	struct ends e = {};
 
-	if (!ctx->sk)
+	if (!sk)
 		return ALLOW;
+	if (route6(ctx, sk, false) == REFUSE)
+		return REFUSE;
 	ends_of_call6(&e, ctx);
 	return sent(ctx, &e);
 }

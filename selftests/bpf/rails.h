@@ -299,12 +299,12 @@ static inline socklen_t sock_addr(struct sockaddr_storage *ss, const char *addr,
 }
 
 /* Sockets that are open: a test that fails leaves some. */
-static int socks[64], nr_socks;
+static int socks[512], nr_socks;
 
 static inline int sock_keep(int fd)
 {
 	if (fd >= 0) {
-		CHECK(nr_socks < 64, "too many sockets");
+		CHECK(nr_socks < 512, "too many sockets");
 		socks[nr_socks++] = fd;
 	}
 	return fd;

@@ -31,15 +31,33 @@ static const enum bpf_attach_type tcx_type[DATAPLANE_NR_DIRS] = {
 	[DATAPLANE_INGRESS] = ATTACH_TCX_INGRESS,
 };
 
-static const struct {
+struct cgroup_hook {
 	const char *name; /* the program without its prefix; the link's pin */
 	enum bpf_attach_type type;
-} cgroup_hooks[] = {
+};
+
+static const struct cgroup_hook cgroup_hooks[] = {
 	{ "connect4", BPF_CGROUP_INET4_CONNECT },     { "connect6", BPF_CGROUP_INET6_CONNECT },
 	{ "post_bind4", BPF_CGROUP_INET4_POST_BIND }, { "post_bind6", BPF_CGROUP_INET6_POST_BIND },
 	{ "sendmsg4", BPF_CGROUP_UDP4_SENDMSG },      { "sendmsg6", BPF_CGROUP_UDP6_SENDMSG },
 	{ "setsockopt", BPF_CGROUP_SETSOCKOPT },
 };
+
+/*
+ * The service router's, while there are services. The release comes first:
+ * what is counted from then on is taken back. Those of recvmsg, which cost every
+ * UDP receiver something, are the last and only there for services over UDP.
+ */
+static const struct cgroup_hook router_hooks[] = {
+	{ "sock_release", BPF_CGROUP_INET_SOCK_RELEASE },
+	{ "getpeername4", BPF_CGROUP_INET4_GETPEERNAME },
+	{ "getpeername6", BPF_CGROUP_INET6_GETPEERNAME },
+	{ "recvmsg4", BPF_CGROUP_UDP4_RECVMSG },
+	{ "recvmsg6", BPF_CGROUP_UDP6_RECVMSG },
+};
+
+#define NR_ROUTER_HOOKS	    (sizeof(router_hooks) / sizeof(router_hooks[0]))
+#define NR_ROUTER_HOOKS_TCP (NR_ROUTER_HOOKS - 2)
 
 /*
  * Kernels before 6.6 do not know the attach type; later ones look for the
@@ -107,13 +125,12 @@ static bool link_elsewhere(const char *path, __u64 id)
 	return other;
 }
 
-int dataplane_attach_cgroup(struct dataplane *dp, const char *cgroup, struct dmsc_error *err)
+/* The directory of a cgroup and its id, which is its inode number. */
+static int cgroup_open(const char *cgroup, __u64 *id, struct dmsc_error *err)
 {
-	char path[PATH_MAX], prog[32];
 	struct statfs fs;
 	struct stat st;
-	int fd, ret = 0;
-	size_t i;
+	int fd;
 
 	if (!cgroup)
 		return dmsc_fail(err, -EINVAL, "no cgroup given");
@@ -124,23 +141,88 @@ int dataplane_attach_cgroup(struct dataplane *dp, const char *cgroup, struct dms
 		close(fd);
 		return dmsc_fail(err, -EINVAL, "%s: not a directory of cgroup v2", cgroup);
 	}
-	for (i = 0; i < sizeof(cgroup_hooks) / sizeof(cgroup_hooks[0]) && !ret; i++) {
-		snprintf(prog, sizeof(prog), "dmsc_%s", cgroup_hooks[i].name);
-		ret = dataplane_pin_link_path(path, sizeof(path), dp->pin_dir, cgroup_hooks[i].name);
-		if (ret)
-			break;
-		/* A cgroup's inode number is its id. */
-		if (link_elsewhere(path, st.st_ino))
+	*id = st.st_ino;
+	return fd;
+}
+
+/* Programs into their links; @make: also where there is no link yet. */
+static int attach_hooks(struct dataplane *dp, const char *cgroup, const struct cgroup_hook *hooks,
+			size_t n, bool make, struct dmsc_error *err)
+{
+	char path[PATH_MAX], prog[32];
+	int fd, ret = 0;
+	size_t i;
+	__u64 id;
+
+	fd = cgroup_open(cgroup, &id, err);
+	if (fd < 0)
+		return fd;
+	for (i = 0; i < n && !ret; i++) {
+		snprintf(prog, sizeof(prog), "dmsc_%s", hooks[i].name);
+		ret = dataplane_pin_link_path(path, sizeof(path), dp->pin_dir, hooks[i].name);
+		if (ret || (!make && access(path, F_OK)))
+			continue;
+		if (link_elsewhere(path, id))
 			unlink(path);
 		ret = link_update(path, dataplane_prog(dp, prog));
 		if (ret == -ENOENT)
-			ret = link_make(path, dataplane_prog(dp, prog), fd, cgroup_hooks[i].type);
+			ret = link_make(path, dataplane_prog(dp, prog), fd, hooks[i].type);
 		if (ret)
-			dmsc_fail(err, ret, "%s: cannot attach %s: %s", cgroup,
-				  cgroup_hooks[i].name, strerror(-ret));
+			dmsc_fail(err, ret, "%s: cannot attach %s: %s", cgroup, hooks[i].name,
+				  strerror(-ret));
 	}
 	close(fd);
 	return ret;
+}
+
+int dataplane_attach_cgroup(struct dataplane *dp, const char *cgroup, struct dmsc_error *err)
+{
+	int ret = attach_hooks(dp, cgroup, router_hooks, NR_ROUTER_HOOKS, false, err);
+
+	return ret   ?:
+		       attach_hooks(dp, cgroup, cgroup_hooks,
+				    sizeof(cgroup_hooks) / sizeof(cgroup_hooks[0]), true, err);
+}
+
+int dataplane_attach_router(struct dataplane *dp, const char *cgroup, bool udp,
+			    struct dmsc_error *err)
+{
+	return attach_hooks(dp, cgroup, router_hooks, udp ? NR_ROUTER_HOOKS : NR_ROUTER_HOOKS_TCP,
+			    true, err);
+}
+
+void dataplane_detach_router(const char *pin_dir)
+{
+	char path[PATH_MAX];
+	size_t i;
+	int fd;
+
+	for (i = NR_ROUTER_HOOKS; i-- > 0;) {
+		if (dataplane_pin_link_path(path, sizeof(path), pin_dir, router_hooks[i].name))
+			continue;
+		fd = bpf_obj_get(path);
+		if (fd < 0)
+			continue;
+		bpf_link_detach(fd);
+		close(fd);
+		unlink(path);
+	}
+}
+
+int dataplane_cgroup_is(const char *pin_dir, const char *cgroup, struct dmsc_error *err)
+{
+	char path[PATH_MAX];
+	int fd, ret;
+	__u64 id;
+
+	fd = cgroup_open(cgroup, &id, err);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	ret = dataplane_pin_link_path(path, sizeof(path), pin_dir, "connect4");
+	if (ret)
+		return dmsc_fail(err, ret, "%s: %s", pin_dir, strerror(-ret));
+	return !link_elsewhere(path, id);
 }
 
 static void tc_link_name(char *out, size_t len, enum dataplane_dir dir, int ifindex)

@@ -56,6 +56,14 @@ bool dataplane_have_tcx(const struct dataplane *dp);
 int dataplane_attach_cgroup(struct dataplane *dp, const char *cgroup, struct dmsc_error *err);
 int dataplane_reattach(struct dataplane *dp, struct dmsc_error *err);
 
+/* The service router's hooks; @udp: those that only its UDP services need, too. */
+int dataplane_attach_router(struct dataplane *dp, const char *cgroup, bool udp,
+			    struct dmsc_error *err);
+void dataplane_detach_router(const char *pin_dir);
+
+/* 0 when what is pinned is attached to another cgroup, else 1; negative errno. */
+int dataplane_cgroup_is(const char *pin_dir, const char *cgroup, struct dmsc_error *err);
+
 /* dataplane_clsact.c: the older way onto an interface */
 int dataplane_clsact_attach(const struct dataplane *dp, int ifindex, struct dmsc_error *err);
 int dataplane_clsact_replace_all(const struct dataplane *dp, struct dmsc_error *err);

@@ -9,19 +9,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "lib/bpf_write.h"
 #include "lib/gateway_priv.h"
 #include "lib/maglev.h"
 #include "lib/neigh.h"
-
-/* Longer than any run of a BPF program, for kernels that refuse membarrier(). */
-#define GRACE_NS 50000000L
 
 #define SEEDS 4096 /* tried for an address table without a bucket that is too full */
 
@@ -41,14 +35,6 @@ struct plan {
 	struct dmsc_gw_bucket vips[DMSC_GW_VIP_BUCKETS];
 	uint64_t vip_seed;
 };
-
-static void grace_period(void)
-{
-	struct timespec ts = { .tv_nsec = GRACE_NS };
-
-	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		nanosleep(&ts, NULL);
-}
 
 const struct dmsc_gw_vip *gateway_vip(const struct gw *gw, const struct dmsc_addr *addr,
 				      __be16 port, uint8_t proto)
@@ -511,7 +497,7 @@ int gateway_program(struct gw *gw, const struct gateway_spec *s, struct dmsc_err
 	if (!ret) {
 		/* An id that was written somewhere is never given again. */
 		gw->ctl->last_id = p->last_id;
-		grace_period();
+		bpf_grace_period();
 		ret = write_side(p, err);
 	}
 	if (!ret) {

@@ -10,7 +10,7 @@
 #include "lib/gateway.h"
 #include "lib/maglev.h"
 #include "lib/neigh.h"
-#include "lib/yaml.h"
+#include "lib/yaml_words.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -94,40 +94,6 @@ static const struct yaml_field unwrap_fields[] = {
 	FIELD(raw_unwrap, gue_port, YAML_U32, false, 1, 65535),
 };
 
-/* The place of @text among @words; -EINVAL with a message. */
-static int one_of(struct yaml_file *f, uint32_t line, const char *where, const char *text,
-		  const char *const *words, size_t n)
-{
-	char list[80] = "";
-	size_t i, len = 0;
-
-	for (i = 0; i < n; i++) {
-		if (!strcmp(text, words[i]))
-			return i;
-		len += snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "", words[i]);
-	}
-	return yaml_fail(f, line, "%s: '%s', expected one of %s", where, text, list);
-}
-
-/* A unicast address of either family. */
-static int address(struct yaml_file *f, uint32_t line, const char *where, const char *text,
-		   struct dmsc_addr *out)
-{
-	uint8_t v4[4];
-
-	memset(out, 0, sizeof(*out));
-	if (inet_pton(AF_INET, text, v4) == 1) {
-		out->b[10] = out->b[11] = 0xff;
-		memcpy(out->b + 12, v4, 4);
-		if (v4[0] && v4[0] != 127 && v4[0] < 224)
-			return 0;
-	} else if (inet_pton(AF_INET6, text, out->b) == 1 && !neigh_is_v4(out) &&
-		   out->b[0] != 0xff && (out->b[0] || out->b[1])) {
-		return 0;
-	}
-	return yaml_fail(f, line, "%s: '%s', expected a unicast IPv4 or IPv6 address", where, text);
-}
-
 /* Item @i of a sequence of texts. */
 static int text_item(struct yaml_file *f, yaml_node_t *list, const char *where, size_t i,
 		     size_t max, const char **out, uint32_t *line)
@@ -183,7 +149,7 @@ static int instance(struct yaml_file *f, yaml_node_t *node, const char *where,
 	strcpy(inst->name, raw.name);
 	inst->weight = raw.weight;
 	snprintf(field, sizeof(field), "%s.address", where);
-	ret = address(f, inst->line, field, raw.address, &inst->addr);
+	ret = yaml_address(f, inst->line, field, raw.address, false, &inst->addr);
 	if (ret)
 		return ret;
 	if (!s->local && !spec->has_source[!neigh_is_v4(&inst->addr)])
@@ -195,7 +161,7 @@ static int instance(struct yaml_file *f, yaml_node_t *node, const char *where,
 				 "%s: '%s' is the service's own, expected the instance's host",
 				 field, raw.address);
 	snprintf(field, sizeof(field), "%s.state", where);
-	ret = one_of(f, inst->line, field, raw.state, states, ARRAY_SIZE(states));
+	ret = yaml_one_of(f, inst->line, field, raw.state, states, ARRAY_SIZE(states));
 	if (ret < 0)
 		return ret;
 	inst->state = ret;
@@ -267,22 +233,22 @@ static int service(struct yaml_file *f, yaml_node_t *node, size_t index, struct 
 	s->syn_rate = raw.syn_rate;
 	s->source_rate = raw.source_rate;
 	snprintf(field, sizeof(field), "%s.address", where);
-	ret = address(f, s->line, field, raw.address, &s->addr);
+	ret = yaml_address(f, s->line, field, raw.address, false, &s->addr);
 	if (ret)
 		return ret;
 	snprintf(field, sizeof(field), "%s.protocol", where);
-	ret = one_of(f, s->line, field, raw.protocol, protocols, ARRAY_SIZE(protocols));
+	ret = yaml_one_of(f, s->line, field, raw.protocol, protocols, ARRAY_SIZE(protocols));
 	if (ret < 0)
 		return ret;
 	s->proto = ret ? IPPROTO_UDP : IPPROTO_TCP;
 	snprintf(field, sizeof(field), "%s.encap", where);
-	ret = one_of(f, s->line, field, raw.encap, encaps, ARRAY_SIZE(encaps));
+	ret = yaml_one_of(f, s->line, field, raw.encap, encaps, ARRAY_SIZE(encaps));
 	if (ret < 0)
 		return ret;
 	s->local = ret == 2;
 	s->gue_port = ret == 1 ? raw.gue_port : 0;
 	snprintf(field, sizeof(field), "%s.affinity", where);
-	ret = one_of(f, s->line, field, raw.affinity, affinities, ARRAY_SIZE(affinities));
+	ret = yaml_one_of(f, s->line, field, raw.affinity, affinities, ARRAY_SIZE(affinities));
 	if (ret < 0)
 		return ret;
 	s->by_source = ret;
@@ -333,8 +299,8 @@ static int unwrap(struct yaml_file *f, yaml_node_t *node, struct gateway_spec *s
 		ret = devices(f, raw.devices, "unwrap.devices", s->unwrap_devices,
 			      &s->nr_unwrap_devices);
 	if (!ret)
-		ret = one_of(f, yaml_line(node), "unwrap.encap", raw.encap, encaps,
-			     ARRAY_SIZE(encaps));
+		ret = yaml_one_of(f, yaml_line(node), "unwrap.encap", raw.encap, encaps,
+				  ARRAY_SIZE(encaps));
 	if (ret < 0)
 		return ret;
 	s->unwrap_gue_port = ret ? raw.gue_port : 0;
@@ -343,7 +309,7 @@ static int unwrap(struct yaml_file *f, yaml_node_t *node, struct gateway_spec *s
 		snprintf(where, sizeof(where), "unwrap.from[%zu]", i);
 		ret = text_item(f, raw.from, "unwrap.from", i, INET6_ADDRSTRLEN, &text, &line);
 		if (!ret)
-			ret = address(f, line, where, text, &s->gateways[i]);
+			ret = yaml_address(f, line, where, text, false, &s->gateways[i]);
 	}
 	return ret;
 }
@@ -357,7 +323,7 @@ static int source(struct yaml_file *f, const char *key, const char *text, bool v
 
 	if (!*text)
 		return 0;
-	ret = address(f, line, key, text, &s->source[v6]);
+	ret = yaml_address(f, line, key, text, false, &s->source[v6]);
 	if (!ret && neigh_is_v4(&s->source[v6]) == v6)
 		ret = yaml_fail(f, line, "%s: '%s', expected an IPv%d address", key, text,
 				v6 ? 6 : 4);
@@ -385,7 +351,8 @@ static int top(struct yaml_file *f, struct gateway_spec *s)
 	s->insert_rate = raw.insert_rate;
 	s->tcp_timeout = raw.tcp_timeout;
 	s->udp_timeout = raw.udp_timeout;
-	ret = one_of(f, yaml_key_line(f, root, "mode"), "mode", raw.mode, modes, ARRAY_SIZE(modes));
+	ret = yaml_one_of(f, yaml_key_line(f, root, "mode"), "mode", raw.mode, modes,
+			  ARRAY_SIZE(modes));
 	if (ret < 0)
 		return ret;
 	s->mode = ret;

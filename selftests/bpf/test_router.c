@@ -440,6 +440,61 @@ static void udp_many_services(void)
 	CHECK_EQ(open_in_all(), 0, "outstanding");
 }
 
+/* ---- nothing is paid for packets ---- */
+
+/* How often a program has run since statistics are on. */
+static uint64_t runs_of(const char *name)
+{
+	struct bpf_prog_info info = {};
+	__u32 len = sizeof(info);
+	int fd = dataplane_prog(rt->dp, name);
+
+	CHECK(!bpf_obj_get_info_by_fd(fd, &info, &len), "%s: %s", name, strerror(errno));
+	return info.run_cnt;
+}
+
+static uint64_t runs_of_all(void)
+{
+	static const char *const names[] = { "dmsc_connect4",	  "dmsc_sendmsg4",
+					     "dmsc_getpeername4", "dmsc_recvmsg4",
+					     "dmsc_connect6",	  "dmsc_sendmsg6",
+					     "dmsc_recvmsg6",	  "dmsc_sock_release" };
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		sum += runs_of(names[i]);
+	return sum;
+}
+
+static void free_afterwards(void)
+{
+	int stats = bpf_enable_stats(BPF_STATS_RUN_TIME), fd, i;
+	uint64_t before, connects;
+	struct call c;
+
+	CHECK(stats >= 0, "BPF statistics: %s", strerror(errno));
+	no_services();
+	some("web", VIP, IPPROTO_TCP, DMSC_RT_HASH, 1);
+	some("log", VIP, IPPROTO_UDP, DMSC_RT_HASH, 1);
+	put();
+	instances_up(1);
+	connects = runs_of("dmsc_connect4");
+	c = tcp_call(VIP, services[0].port);
+	fd = sock_make(ns_here, SOCK_DGRAM, NULL, 0);
+	sock_connect(fd, VIP, services[1].port);
+	CHECK_EQ(runs_of("dmsc_connect4") - connects, 2, "what is counted is what runs");
+	before = runs_of_all();
+	for (i = 0; i < 500; i++) {
+		send_all(c.client, 100);
+		recv_all(c.server, 100);
+		send_all(fd, 1);
+		recv_all(at[1].udp[0], 1);
+	}
+	CHECK_EQ(runs_of_all() - before, 0, "programs that ran for 1000 packets");
+	close(stats);
+}
+
 /* ---- identity and policy are about the instance ---- */
 
 static void identity(void)
@@ -1322,6 +1377,7 @@ static int run(void)
 		TAP_TEST(udp_connected),
 		TAP_TEST(udp_unconnected),
 		TAP_TEST(udp_many_services),
+		TAP_TEST(free_afterwards),
 		TAP_TEST(identity),
 		TAP_TEST(least),
 		TAP_TEST(hash_by_client),

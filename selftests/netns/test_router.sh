@@ -195,6 +195,7 @@ END
 # ---- set, and what applications see ----
 match 'what is not resolved does not arrive' "$(talk tcp 10.96.0.1 80 1)" 'unreachable|refused|timed out'
 out=$(route set "$work/router.yaml" --check)
+match 'the example is good' "$(route set examples/router.yaml --check)" 'router.yaml: good, 2 services$'
 match '--check reads the file' "$out" 'router.yaml: good, 7 services$'
 equal 'and does nothing' "$(find "$pins" 2> /dev/null | wc -l)" 0
 out=$(route set "$work/router.yaml" 2>&1)

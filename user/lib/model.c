@@ -64,6 +64,7 @@ void plan_free(struct plan *p)
 	for (i = 0; p->paths && i < p->nr_paths; i++) {
 		free(p->paths[i].edges);
 		free(p->paths[i].share);
+		free(p->paths[i].encap);
 	}
 	for (i = 0; p->notes && i < p->nr_notes; i++)
 		free(p->notes[i]);
@@ -74,6 +75,8 @@ void plan_free(struct plan *p)
 	free(p->instances);
 	free(p->flows);
 	free(p->paths);
+	free(p->ways);
+	free(p->groups);
 	free(p->ops);
 	free(p->op_start);
 	free(p->deps);

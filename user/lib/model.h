@@ -233,8 +233,48 @@ struct plan_flow {
 	uint64_t messages;
 	uint32_t order; /* of its first message in the iteration */
 	int64_t slack; /* ns it may be late before the iteration is longer, or the deadline missed */
-	uint64_t deadline; /* ns from the start of the iteration, 0 none */
-	uint32_t path;	   /* index into paths[], MODEL_NONE within a host */
+	uint64_t deadline;	     /* ns from the start of the iteration, 0 none */
+	uint32_t path;		     /* index into paths[], MODEL_NONE within a host */
+	uint32_t first_way, nr_ways; /* into ways[]: several paths; none: path alone */
+};
+
+/* One of the paths that a flow's connections are spread over. */
+struct plan_way {
+	uint32_t path;	 /* index into paths[] */
+	uint32_t weight; /* 1..PLAN_WEIGHT_MAX; its share is that of the sum */
+};
+
+#define PLAN_WEIGHT_MAX 65535
+
+/*
+ * Paths of all pairs of instances at these ends, in one class, that have no flow of
+ * their own. An end is one instance or those of a cluster.
+ */
+struct plan_group {
+	uint32_t from, to; /* a SID, or a MIC's id */
+	bool from_mic, to_mic;
+	uint8_t class;
+	uint32_t first_way, nr_ways; /* into ways[]; of any hosts that the ends are on */
+};
+
+/* How packets are made to take a path that routing would not choose. */
+enum plan_path_kind {
+	PATH_ROUTE, /* interface and next hop; switches decide the rest */
+	PATH_SRV6,  /* IPv6 with a segment routing header around it */
+	PATH_UDP,   /* UDP around it, whose source port leads ECMP */
+	PATH_LABEL, /* IPv6's flow label, which leads ECMP */
+};
+
+/* What a path of another kind than PATH_ROUTE needs besides. */
+struct plan_encap {
+	enum plan_path_kind kind;
+	struct dmsc_addr source;  /* of the outer header; zero: the host's own */
+	struct dmsc_addr target;  /* PATH_UDP: where it is taken off; zero: the host's own */
+	struct dmsc_addr nexthop; /* zero: the link's */
+	struct dmsc_addr segments[DMSC_MAX_SEGMENTS]; /* PATH_SRV6, in the order of the way */
+	uint32_t nr_segments;
+	uint16_t port;	  /* PATH_UDP: destination port, host order */
+	uint32_t entropy; /* UDP source port or flow label; 0: as the flow hashes */
 };
 
 /* A way through the fabric: what the host decides is interface and next hop. */
@@ -244,6 +284,7 @@ struct plan_path {
 	uint32_t *edges;	     /* directed edges, all those that may carry it */
 	double *share;		     /* of the path's traffic on each (ECMP splits below) */
 	uint32_t nr_edges;
+	struct plan_encap *encap; /* NULL: PATH_ROUTE */
 };
 
 enum op_kind { OP_COMPUTE, OP_SEND, OP_RECV };
@@ -323,6 +364,10 @@ struct plan {
 	uint32_t nr_flows;
 	struct plan_path *paths;
 	uint32_t nr_paths;
+	struct plan_way *ways;
+	uint32_t nr_ways;
+	struct plan_group *groups;
+	uint32_t nr_groups;
 	struct plan_op *ops; /* instance i: op_start[i] .. op_start[i + 1] - 1 */
 	uint32_t nr_ops;
 	uint32_t *op_start; /* nr_instances + 1 */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/plan_json.h"
+#include "lib/plan_paths.h"
 #include "lib/spec.h"
 
 const char *const plan_kind_names[PLAN_KINDS] = { "host", "leaf", "spine", "core" };
@@ -75,7 +76,7 @@ static json_t *index_json(uint32_t index)
 	return index == MODEL_NONE ? json_null() : json_integer(index);
 }
 
-static json_t *flow_json(const struct plan_flow *f)
+static json_t *flow_json(const struct plan *p, const struct plan_flow *f, bool *ok)
 {
 	json_t *o =
 		json_pack("{s:I, s:I, s:s, s:b, s:I, s:I, s:I, s:I, s:o}", "src",
@@ -86,21 +87,9 @@ static json_t *flow_json(const struct plan_flow *f)
 
 	if (o && f->deadline)
 		json_object_set_new(o, "deadline_ns", json_integer(f->deadline));
+	if (o && f->nr_ways)
+		json_object_set_new(o, "paths", plan_ways_json(p, f->first_way, f->nr_ways, ok));
 	return o;
-}
-
-static json_t *path_json(const struct plan_path *path, bool *ok)
-{
-	json_t *edges = json_array(), *share = json_array();
-	uint32_t i;
-
-	for (i = 0; i < path->nr_edges; i++) {
-		append(edges, json_integer(path->edges[i]), ok);
-		append(share, json_real(path->share[i]), ok);
-	}
-	return json_pack("{s:I, s:I, s:I, s:o, s:o}", "src_host", (json_int_t)path->src_host,
-			 "dst_host", (json_int_t)path->dst_host, "link", (json_int_t)path->link,
-			 "edges", edges, "share", share);
 }
 
 /* [kind, flow, amount, phase, micro-batch, dependency...] */
@@ -184,10 +173,12 @@ static json_t *plan_json(const struct plan *p, bool *ok)
 		append(a, instance_json(&p->instances[i], ok), ok);
 	json_object_set_new(o, "flows", a = json_array());
 	for (i = 0; i < p->nr_flows; i++)
-		append(a, flow_json(&p->flows[i]), ok);
+		append(a, flow_json(p, &p->flows[i], ok), ok);
 	json_object_set_new(o, "paths", a = json_array());
 	for (i = 0; i < p->nr_paths; i++)
-		append(a, path_json(&p->paths[i], ok), ok);
+		append(a, plan_path_json(&p->paths[i], ok), ok);
+	if (p->nr_groups)
+		json_object_set_new(o, "groups", plan_groups_json(p, ok));
 	json_object_set_new(o, "ops", a = json_array());
 	for (i = 0; i < p->nr_instances; i++) {
 		json_t *mine = json_array();

@@ -1,153 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Plans from JSON, doc/plan-format.md. Trusts nothing. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "lib/plan_json.h"
+#include "lib/plan_paths.h"
+#include "lib/plan_reader.h"
 #include "lib/plan_steps.h"
 #include "lib/spec.h"
 
-#define PLAN_MAX_SIZE  (512UL << 20) /* bytes of text */
-#define PLAN_MAX_ITEMS (64U << 20)
-
-struct reader {
-	const char *file;
-	struct dmsc_error *err;
-	char where[64];
-};
-
-static int bad(struct reader *r, const char *field, const char *expected)
-{
-	return dmsc_fail(r->err, -EINVAL, "%s: %s%s%s: expected %s", r->file, r->where,
-			 *r->where && *field ? "." : "", field, expected);
-}
-
-static int get_int(struct reader *r, json_t *o, const char *key, uint64_t min, uint64_t max,
-		   uint64_t *out)
-{
-	json_t *v = json_object_get(o, key);
-	char text[80];
-
-	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
-	    (uint64_t)json_integer_value(v) < min || (uint64_t)json_integer_value(v) > max) {
-		snprintf(text, sizeof(text), "a whole number, %llu to %llu",
-			 (unsigned long long)min, (unsigned long long)max);
-		return bad(r, key, text);
-	}
-	*out = json_integer_value(v);
-	return 0;
-}
-
-static int get_u32(struct reader *r, json_t *o, const char *key, uint32_t max, uint32_t *out)
-{
-	uint64_t v;
-	int ret = get_int(r, o, key, 0, max, &v);
-
-	if (!ret)
-		*out = v;
-	return ret;
-}
-
-/* An index below @n, or null for none where that is allowed. */
-static int get_index(struct reader *r, json_t *o, const char *key, uint32_t n, bool none,
-		     uint32_t *out)
-{
-	if (none && json_is_null(json_object_get(o, key))) {
-		*out = MODEL_NONE;
-		return 0;
-	}
-	if (!n)
-		return bad(r, key, "an index of a list that is not empty");
-	return get_u32(r, o, key, n - 1, out);
-}
-
-static bool has_controls(const char *s)
-{
-	for (; *s; s++) {
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			return true;
-	}
-	return false;
-}
-
-static int get_text(struct reader *r, json_t *o, const char *key, char *out, size_t size)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	if (!s || !*s || strlen(s) >= size || has_controls(s))
-		return bad(r, key, "a text");
-	strcpy(out, s);
-	return 0;
-}
-
-static int get_real(struct reader *r, json_t *v, const char *field, double max, double *out)
-{
-	*out = json_number_value(v);
-	if (!json_is_number(v) || !(*out >= 0 && *out <= max))
-		return bad(r, field, max == 1 ? "a number, 0 to 1" : "a number, not negative");
-	return 0;
-}
-
-/* A path below the cgroup root that cannot leave it. */
-static int get_cgroup(struct reader *r, json_t *o, char *out, size_t size)
-{
-	int ret = get_text(r, o, "cgroup", out, size);
-
-	if (!ret && (*out == '/' || strstr(out, "..")))
-		return bad(r, "cgroup", "a relative path without '..'");
-	return ret;
-}
-
-static int get_addr(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	memset(out, 0, sizeof(*out));
-	out->b[10] = 0xff;
-	out->b[11] = 0xff;
-	if (!s || inet_pton(AF_INET, s, out->b + 12) != 1)
-		return bad(r, key, "an IPv4 address");
-	return 0;
-}
-
-static int get_class(struct reader *r, json_t *o, uint8_t *out)
-{
-	const char *s = json_string_value(json_object_get(o, "class"));
-	int c = s ? dmsc_class_parse(s) : -1;
-
-	if (c < 0)
-		return bad(r, "class", "the name of a class");
-	*out = c;
-	return 0;
-}
-
-static int get_array(struct reader *r, json_t *o, const char *key, size_t size, void *out,
-		     uint32_t *n, json_t **array)
-{
-	r->where[0] = '\0';
-	*array = json_object_get(o, key);
-	if (!json_is_array(*array) || json_array_size(*array) > PLAN_MAX_ITEMS)
-		return bad(r, key, "a list");
-	*n = json_array_size(*array);
-	*(void **)out = calloc(*n + 1, size);
-	return *(void **)out ? 0 : dmsc_fail(r->err, -ENOMEM, "%s: out of memory", r->file);
-}
-
-static int find_name(const char *const *names, size_t n, const char *s)
-{
-	size_t i;
-
-	for (i = 0; s && i < n; i++) {
-		if (!strcmp(names[i], s))
-			return i;
-	}
-	return -1;
-}
-
-#define AT(r, list, i) snprintf((r)->where, sizeof((r)->where), "%s[%u]", list, i)
+#define PLAN_MAX_SIZE (512UL << 20) /* bytes of text */
 
 static int read_topology(struct reader *r, json_t *o, struct topology *t)
 {
@@ -427,54 +291,8 @@ static int read_flows(struct reader *r, json_t *o, struct plan *p)
 		f->bulk = json_is_true(json_object_get(v, "bulk"));
 		if (!ret)
 			ret = check_flow(r, p, f);
-	}
-	return ret;
-}
-
-static int read_paths(struct reader *r, json_t *o, struct plan *p)
-{
-	json_t *a, *v, *edges, *share;
-	uint32_t i, k;
-	int ret;
-
-	ret = get_array(r, o, "paths", sizeof(*p->paths), &p->paths, &p->nr_paths, &a);
-	for (i = 0; !ret && i < p->nr_paths; i++) {
-		struct plan_path *path = &p->paths[i];
-
-		v = json_array_get(a, i);
-		AT(r, "paths", i);
-		ret = get_index(r, v, "src_host", p->nr_hosts, false, &path->src_host);
-		if (!ret)
-			ret = get_index(r, v, "dst_host", p->nr_hosts, false, &path->dst_host);
-		if (!ret)
-			ret = get_index(r, v, "link", p->topo.nr_links, false, &path->link);
-		edges = json_object_get(v, "edges");
-		share = json_object_get(v, "share");
-		if (!ret &&
-		    (!json_is_array(edges) || json_array_size(edges) != json_array_size(share) ||
-		     json_array_size(edges) > 2 * p->topo.nr_links))
-			ret = bad(r, "edges", "a list of edges with a share each");
-		if (ret)
-			break;
-		path->edges = calloc(json_array_size(edges) + 1, sizeof(*path->edges));
-		path->share = calloc(json_array_size(edges) + 1, sizeof(*path->share));
-		if (!path->edges || !path->share)
-			return dmsc_fail(r->err, -ENOMEM, "%s: out of memory", r->file);
-		for (k = 0; k < json_array_size(edges); k++) {
-			json_int_t e = json_integer_value(json_array_get(edges, k));
-
-			if (!json_is_integer(json_array_get(edges, k)) || e < 0 ||
-			    e >= 2 * (json_int_t)p->topo.nr_links)
-				return bad(r, "edges", "edges of the topology");
-			path->edges[k] = e;
-			path->nr_edges++;
-			ret = get_real(r, json_array_get(share, k), "share", 1, &path->share[k]);
-			if (ret)
-				return ret;
-		}
-		if (p->topo.links[path->link].a != p->hosts[path->src_host].node &&
-		    p->topo.links[path->link].b != p->hosts[path->src_host].node)
-			return bad(r, "link", "a link of the source host");
+		if (!ret && json_object_get(v, "paths"))
+			ret = plan_read_flow_ways(r, v, p, f);
 	}
 	return ret;
 }
@@ -758,9 +576,11 @@ static int read_plan(struct reader *r, json_t *o, struct plan *p)
 	if (!ret)
 		ret = check_unique(r, p);
 	if (!ret)
-		ret = read_paths(r, o, p);
+		ret = plan_read_paths(r, o, p);
 	if (!ret)
 		ret = read_flows(r, o, p);
+	if (!ret)
+		ret = plan_read_groups(r, o, p);
 	if (!ret)
 		ret = read_ops(r, o, p);
 	if (!ret)

@@ -26,6 +26,9 @@
 #define DMSC_MAX_STATS		65536	/* {SID, class, direction} */
 #define DMSC_MAX_RULES		4096	/* each side */
 
+#define DMSC_MAX_WAYS		8	/* paths of a flow group */
+#define DMSC_MAX_SEGMENTS	8	/* of an SRv6 path */
+
 #define DMSC_SID_UNKNOWN	0U
 #define DMSC_SID_ANY		0U	/* in a group key: whoever has no entry of its own */
 #define DMSC_PATH_NONE		0U	/* leave it to routing */

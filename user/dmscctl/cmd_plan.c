@@ -147,10 +147,55 @@ static void print_certificate(const struct ctl *c, const struct plan *p)
 
 	if (cert->edge == MODEL_NONE)
 		return;
-	printf("\nworst link load %s, lower bound %s (%s), ratio %.4f\n",
+	printf("\nworst link load %s, lower bound %s (%s), ratio %.4f; paths found %s\n",
 	       units_time(cert->worst * 1e9, c->exact, a),
 	       units_time(cert->bound * 1e9, c->exact, b), cert->cut,
-	       cert->bound > 0 ? cert->worst / cert->bound : 1);
+	       cert->bound > 0 ? cert->worst / cert->bound : 1,
+	       cert->core ? "by the path core" : "flow by flow");
+}
+
+/* "12.3% more", "as much" */
+static const char *against(double given, double own, char *text, size_t size)
+{
+	if (own > 0 && given > own * 1.0005)
+		snprintf(text, size, "%.1f%% more", 100 * (given / own - 1));
+	else if (own > 0 && given < own * 0.9995)
+		snprintf(text, size, "%.1f%% less", 100 * (1 - given / own));
+	else
+		snprintf(text, size, "%s", given > own ? "instead of none" : "as much");
+	return text;
+}
+
+/* What the placement that the job file gives costs against the planner's own. */
+static void print_placement(const struct ctl *c, const struct plan *p)
+{
+	static const char *const heads[] = { "PLACEMENT", "-AS GIVEN", "-THE PLANNER'S OWN",
+					     "GIVEN", NULL };
+	const struct plan_placement *pl = &p->placement;
+	char a[UNITS_LEN], b[UNITS_LEN], t[40];
+	struct table table;
+
+	if (!pl->given)
+		return;
+	if (!pl->compared) {
+		printf("\nplacement as given; the planner itself finds none for this job\n");
+		return;
+	}
+	putchar('\n');
+	table_init(&table, c, heads);
+	table_add(&table, "worst link load");
+	table_add(&table, "%s", units_time(pl->worst * 1e9, c->exact, a));
+	table_add(&table, "%s", units_time(pl->own_worst * 1e9, c->exact, b));
+	table_add(&table, "%s", against(pl->worst, pl->own_worst, t, sizeof(t)));
+	table_add(&table, "between hosts, without bulk");
+	table_add(&table, "%s", units_bytes(pl->bytes, c->exact, a));
+	table_add(&table, "%s", units_bytes(pl->own_bytes, c->exact, b));
+	table_add(&table, "%s", against(pl->bytes, pl->own_bytes, t, sizeof(t)));
+	table_add(&table, "critical path");
+	table_add(&table, "%s", units_time(pl->path, c->exact, a));
+	table_add(&table, "%s", units_time(pl->own_path, c->exact, b));
+	table_add(&table, "%s", against(pl->path, pl->own_path, t, sizeof(t)));
+	table_print(&table);
 }
 
 static void print_hosts(const struct ctl *c, const struct plan *p)
@@ -203,6 +248,7 @@ static void summary(const struct ctl *c, struct plan *p)
 	putchar('\n');
 	print_links(c, p);
 	print_certificate(c, p);
+	print_placement(c, p);
 	putchar('\n');
 	print_hosts(c, p);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/placement.h"
 #include "lib/preset.h"
 #include "lib/spec.h"
 #include "lib/taskgraph.h"
@@ -22,7 +23,7 @@
 struct raw_job {
 	struct job job;
 	char preset[MODEL_NAME_LEN];
-	yaml_node_t *model, *parallel, *bulk, *sids, *tasks, *flows;
+	yaml_node_t *model, *parallel, *bulk, *sids, *tasks, *flows, *placement;
 	uint64_t period;
 };
 
@@ -53,6 +54,7 @@ static const struct yaml_field job_fields[] = {
 	{ "bulk", YAML_SUBTREE, offsetof(struct raw_job, bulk), false, 0, 0 },
 	{ "first_sid", YAML_U32, offsetof(struct raw_job, job.first_sid), false, 1, LAST_SID },
 	{ "sids", YAML_SUBTREE, offsetof(struct raw_job, sids), false, 0, 0 },
+	{ "placement", YAML_SUBTREE, offsetof(struct raw_job, placement), false, 0, 0 },
 };
 
 static const struct yaml_field model_fields[] = {
@@ -573,6 +575,11 @@ int job_read(const char *file, struct job *out, struct dmsc_error *err)
 		ret = read_bulk(&f, raw.bulk, &raw.job);
 	if (!ret && raw.sids)
 		ret = read_sids(&f, raw.sids, &raw.job);
+	if (!ret && raw.placement)
+		ret = raw.tasks ?
+			      yaml_fail(&f, yaml_key_line(&f, yaml_root(&f), "placement"),
+					"placement: beside tasks, expected host in each of them") :
+			      placement_read(&f, raw.placement, &raw.job.fixed);
 	if (!ret) {
 		raw.job.line.name = yaml_key_line(&f, yaml_root(&f), "name");
 		raw.job.line.model =

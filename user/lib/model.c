@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/model.h"
+#include "lib/placement.h"
 
 static const char *const class_names[DMSC_NR_CLASSES] = {
 	[DMSC_CLASS_DEFAULT] = "default", [DMSC_CLASS_BULK] = "bulk",
@@ -48,6 +49,7 @@ void job_free(struct job *j)
 	taskgraph_free(j->graph);
 	free(j->bulk);
 	free(j->sids);
+	placement_free(j->fixed);
 	memset(j, 0, sizeof(*j));
 }
 

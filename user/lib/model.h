@@ -138,6 +138,26 @@ struct taskgraph {
 	uint64_t period; /* ns from one iteration to the next, 0 none */
 };
 
+/* ---- where ranks run, when that is not the planner's choice: lib/placement.c ---- */
+
+struct job_place { /* ranks that follow each other on one host */
+	uint32_t first, last;
+	char host[MODEL_NAME_LEN];
+	int32_t gpu; /* of the first; -1: those that are free, from the lowest */
+	uint32_t line;
+};
+
+/* Either hosts that are filled in their order, or a list of ranks. */
+struct job_placement {
+	char (*hosts)[MODEL_NAME_LEN];
+	uint32_t nr_hosts;
+	uint32_t per_host; /* ranks on each host, 0: as many as it has GPUs */
+	bool cyclic;	   /* one rank a host in turn; else one host after the other */
+	struct job_place *places;
+	uint32_t nr_places;
+	uint32_t line; /* of hosts or ranks */
+};
+
 struct job_sid { /* an instance whose SID is given, not handed out */
 	char instance[MODEL_NAME_LEN];
 	uint32_t sid;
@@ -153,10 +173,12 @@ struct job {
 	struct job_bulk *bulk;
 	uint32_t nr_bulk;
 	uint32_t first_sid; /* SIDs and MIC ids are handed out from here on */
+	bool pinned;	    /* hosts prescribe paths to the end, not their first link only */
 	struct job_sid *sids;
 	uint32_t nr_sids;
-	char file[256]; /* where it was read, for messages */
-	struct {	/* where things stand there */
+	struct job_placement *fixed; /* NULL: the planner places ranks */
+	char file[256];		     /* where it was read, for messages */
+	struct {		     /* where things stand there */
 		uint32_t name, model, parallel, gpu_flops, bulk, first_sid, tasks, period;
 	} line;
 };
@@ -285,6 +307,7 @@ struct plan_path {
 	double *share;		     /* of the path's traffic on each (ECMP splits below) */
 	uint32_t nr_edges;
 	struct plan_encap *encap; /* NULL: PATH_ROUTE */
+	bool pinned; /* the edges are one way from end to end, which the host prescribes */
 };
 
 enum op_kind { OP_COMPUTE, OP_SEND, OP_RECV };
@@ -346,6 +369,16 @@ struct plan_certificate {
 	double worst, bound; /* 0: nothing leaves a host */
 	uint32_t edge;	     /* the most loaded, MODEL_NONE: none is */
 	char cut[128];	     /* what the bound stands on: "out of host3" */
+	bool core;	     /* paths were found by the path core, not flow by flow */
+};
+
+/* What a placement that was given costs against the planner's own; others left out: 0. */
+struct plan_placement {
+	bool given;
+	bool compared;		   /* the planner could place the job, too */
+	double worst, own_worst;   /* seconds an iteration on the most loaded link */
+	uint64_t bytes, own_bytes; /* between hosts, of an iteration, without bulk */
+	uint64_t path, own_path;   /* critical path, ns */
 };
 
 struct plan {
@@ -375,6 +408,8 @@ struct plan {
 	uint32_t nr_deps;
 	double *edge_load; /* bytes per iteration on each directed edge */
 	struct plan_certificate certificate;
+	struct plan_placement placement;
+	bool pinned;		/* the job asks for paths that hosts prescribe to the end */
 	uint64_t critical_path; /* ns, with the network at its stated rates */
 	uint32_t *critical;	/* the steps that make it up, in their order */
 	uint32_t nr_critical;

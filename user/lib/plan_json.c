@@ -110,8 +110,21 @@ static json_t *op_json(const struct plan *p, const struct plan_op *op, bool *ok)
 
 static json_t *certificate_json(const struct plan_certificate *c)
 {
-	return json_pack("{s:f, s:f, s:o, s:s}", "worst_s", c->worst, "bound_s", c->bound, "edge",
-			 index_json(c->edge), "cut", c->cut);
+	return json_pack("{s:f, s:f, s:o, s:s, s:b}", "worst_s", c->worst, "bound_s", c->bound,
+			 "edge", index_json(c->edge), "cut", c->cut, "core", c->core);
+}
+
+static json_t *placement_json(const struct plan_placement *pl)
+{
+	json_t *o = json_pack("{s:f, s:I, s:I}", "worst_s", pl->worst, "between_hosts",
+			      (json_int_t)pl->bytes, "critical_path_ns", (json_int_t)pl->path);
+
+	if (o && pl->compared)
+		json_object_set_new(o, "own",
+				    json_pack("{s:f, s:I, s:I}", "worst_s", pl->own_worst,
+					      "between_hosts", (json_int_t)pl->own_bytes,
+					      "critical_path_ns", (json_int_t)pl->own_path));
+	return o;
 }
 
 static json_t *granularity_json(const struct plan_granularity *g, bool *ok)
@@ -143,6 +156,8 @@ static json_t *plan_json(const struct plan *p, bool *ok)
 #undef x
 	json_object_set_new(o, "totals", totals);
 	json_object_set_new(o, "certificate", certificate_json(&p->certificate));
+	if (p->placement.given)
+		json_object_set_new(o, "placement", placement_json(&p->placement));
 	if (p->granularity.nr_choices)
 		json_object_set_new(o, "granularity", granularity_json(&p->granularity, ok));
 	json_object_set_new(o, "critical_path_ns", json_integer(p->critical_path));

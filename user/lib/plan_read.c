@@ -480,10 +480,46 @@ static int read_certificate(struct reader *r, json_t *o, const struct plan *p,
 		return bad(r, "bound_s", "seconds");
 	c->worst = json_number_value(worst);
 	c->bound = json_number_value(bound);
+	c->core = json_is_true(json_object_get(o, "core"));
 	ret = get_index(r, o, "edge", 2 * p->topo.nr_links, true, &c->edge);
 	if (ret || c->edge == MODEL_NONE)
 		return ret;
 	return get_text(r, o, "cut", c->cut, sizeof(c->cut));
+}
+
+static int read_seconds(struct reader *r, json_t *o, const char *key, double *out)
+{
+	json_t *v = json_object_get(o, key);
+
+	if (!json_is_number(v) || json_number_value(v) < 0)
+		return bad(r, key, "seconds");
+	*out = json_number_value(v);
+	return 0;
+}
+
+/* A placement that was given, and the planner's own beside it. */
+static int read_placement(struct reader *r, json_t *o, struct plan_placement *pl)
+{
+	json_t *own = json_object_get(o, "own");
+	int ret;
+
+	if (!o) /* the planner's own */
+		return 0;
+	snprintf(r->where, sizeof(r->where), "placement");
+	pl->given = true;
+	ret = read_seconds(r, o, "worst_s", &pl->worst);
+	if (!ret)
+		ret = get_int(r, o, "between_hosts", 0, INT64_MAX, &pl->bytes);
+	if (!ret)
+		ret = get_int(r, o, "critical_path_ns", 0, INT64_MAX, &pl->path);
+	if (ret || !own)
+		return ret;
+	snprintf(r->where, sizeof(r->where), "placement.own");
+	pl->compared = true;
+	ret = read_seconds(r, own, "worst_s", &pl->own_worst);
+	if (!ret)
+		ret = get_int(r, own, "between_hosts", 0, INT64_MAX, &pl->own_bytes);
+	return ret ? ret : get_int(r, own, "critical_path_ns", 0, INT64_MAX, &pl->own_path);
 }
 
 /* Who carries the plan out comes to its end. */
@@ -593,6 +629,8 @@ static int read_plan(struct reader *r, json_t *o, struct plan *p)
 		ret = read_granularity(r, json_object_get(o, "granularity"), &p->granularity);
 	if (!ret)
 		ret = read_certificate(r, json_object_get(o, "certificate"), p, &p->certificate);
+	if (!ret)
+		ret = read_placement(r, json_object_get(o, "placement"), &p->placement);
 	return ret;
 }
 

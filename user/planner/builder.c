@@ -95,6 +95,23 @@ uint32_t builder_instance(struct builder *b, uint32_t mic, uint32_t host, int32_
 	return p->nr_instances++;
 }
 
+bool plan_note(struct plan *p, const char *fmt, ...)
+{
+	char **grown = realloc(p->notes, (p->nr_notes + 1) * sizeof(*grown)), *text;
+	va_list ap;
+	int n;
+
+	if (!grown)
+		return false;
+	p->notes = grown;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n >= 0)
+		p->notes[p->nr_notes++] = text;
+	return n >= 0;
+}
+
 void builder_note(struct builder *b, const char *fmt, ...)
 {
 	struct plan *p = b->plan;

@@ -57,6 +57,9 @@ uint32_t builder_mic(struct builder *b, uint32_t id, const char *fmt, ...)
 uint32_t builder_instance(struct builder *b, uint32_t mic, uint32_t host, int32_t gpu,
 			  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* A note to a plan that is built; false: out of memory */
+bool plan_note(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 void builder_note(struct builder *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Gives up now when the plan will have more than MAX_STEPS steps anyway. */

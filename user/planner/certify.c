@@ -112,7 +112,8 @@ int plan_certify(struct plan *p, struct dmsc_error *err)
 	uint32_t n = p->topo.nr_nodes + 1, tier;
 	int ret = 0;
 
-	p->certificate = (struct plan_certificate){ .edge = MODEL_NONE };
+	p->certificate =
+		(struct plan_certificate){ .edge = MODEL_NONE, .core = p->certificate.core };
 	c.piece = calloc(n, sizeof(*c.piece));
 	c.out = calloc(n, sizeof(*c.out));
 	c.in = calloc(n, sizeof(*c.in));

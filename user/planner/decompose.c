@@ -430,7 +430,7 @@ static int decompose(struct decomposition *x, const char *source, struct dmsc_er
 	struct bulk *bulk = NULL;
 	int ret;
 
-	ret = place_ranks(&x->b, source, &x->grid, x->job->first_sid, err);
+	ret = place_ranks(&x->b, source, x->job, &x->grid, err);
 	if (!ret)
 		ret = bulk_place(&x->b, x->job, &bulk, err);
 	if (!ret && !x->b.failed)
@@ -496,11 +496,11 @@ static bool allocate(struct decomposition *x)
 	return true;
 }
 
-int plan_job(const struct job *job, const struct topology *topo, struct plan *out,
-	     struct dmsc_error *err)
+static int plan_model(const struct job *job, const struct topology *topo, struct plan *out,
+		      struct dmsc_error *err)
 {
 	const struct job_parallel *par = &job->par;
-	struct plan plan = { .source = "job" };
+	struct plan plan = { .source = "job", .pinned = job->pinned };
 	struct decomposition x = {
 		.job = job,
 		.grid = { par->tensor, par->data * par->context, par->pipeline, 1 },
@@ -510,8 +510,6 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
 	char source[300];
 	int ret, fin;
 
-	if (job->graph)
-		return plan_tasks(job, topo, out, err);
 	snprintf(source, sizeof(source), "%s:%u", job->file, job->line.parallel);
 	ret = volume_check(job, err);
 	if (ret)
@@ -544,4 +542,25 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
 	else
 		*out = plan;
 	return ret;
+}
+
+int plan_job(const struct job *job, const struct topology *topo, struct plan *out,
+	     struct dmsc_error *err)
+{
+	struct job free_job = *job;
+	struct dmsc_error why;
+	struct plan own;
+	int ret;
+
+	if (job->graph)
+		return plan_tasks(job, topo, out, err);
+	ret = plan_model(job, topo, out, err);
+	if (ret || !job->fixed)
+		return ret;
+	free_job.fixed = NULL;
+	ret = plan_model(&free_job, topo, &own, &why);
+	plan_assess(out, ret ? NULL : &own);
+	if (!ret)
+		plan_free(&own);
+	return 0;
 }

@@ -17,10 +17,30 @@ static inline uint32_t grid_rank(const struct grid *g, uint32_t t, uint32_t d, u
 	return t + g->tensor * (d + g->data * p);
 }
 
-/* place.c: hosts of the topology, ranks as instances; @source: file:line of the grid */
+/*
+ * place.c: hosts of the topology, ranks as instances, as the job file places
+ * them or else as is best; @source: file:line of the grid
+ */
 int place_hosts(struct plan *plan, const struct topology *topo, struct dmsc_error *err);
-int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_mic,
+int place_ranks(struct builder *b, const char *source, const struct job *job, const struct grid *g,
 		struct dmsc_error *err);
+
+/* Where an instance goes, by its number. */
+struct seat {
+	uint32_t host;
+	int32_t gpu; /* the first of them */
+};
+
+/*
+ * place_fixed.c: what job->fixed says, for @nr instances of @each ranks
+ *
+ * -EINVAL with a line of the job file when hosts, ranks or GPUs do not fit.
+ */
+int place_fixed(const struct plan *plan, const struct job *job, uint32_t nr, uint32_t each,
+		struct seat *seats, struct dmsc_error *err);
+
+/* assess.c: what the placement of @given costs against the planner's own, @own (NULL: none) */
+void plan_assess(struct plan *given, const struct plan *own);
 
 /* tasks.c: the job's task graph instead of its model */
 int plan_tasks(const struct job *job, const struct topology *topo, struct plan *out,
@@ -42,7 +62,7 @@ void bulk_flows(struct builder *b, const struct job *job, struct bulk *bulk);
 void bulk_free(struct bulk *bulk);
 
 /*
- * derive.c: paths.c, certify.c, slack.c and slots.c, once all flows are known
+ * derive.c: paths.c (with paths_core.c), certify.c, slack.c and slots.c, once all flows are known
  * @source: file:line of what the traffic comes from, for messages
  */
 int plan_derive(struct plan *plan, const char *source, struct dmsc_error *err);

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Paths: a host decides by which of its links a flow leaves; from there every
- * switch splits over its shortest next hops (ECMP). Each flow gets the link
- * that leaves the most loaded edge least loaded, important classes first; one
- * more sweep mends what an early choice could not know. What is less important
- * than the flow weighs little there: the queues let the flow pass it, so bulk
- * traffic keeps off training traffic but does not push it about.
+ * switch splits over its shortest next hops (ECMP), unless the job asks for
+ * pinned paths, which hosts prescribe to the end. What an iteration exchanges
+ * gets the links (and pinned paths) that the path core found (paths_core.h).
+ * What the core leaves out, and everything on topologies that it does not know,
+ * gets the link that leaves the most loaded edge least loaded, important
+ * classes first; one more sweep mends what an early choice could not know. What
+ * is less important than the flow weighs little there: the queues let the flow
+ * pass it, so bulk traffic keeps off training traffic but does not push it
+ * about. Both are tried, and the better one is taken.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "planner/internal.h"
+#include "planner/paths_core.h"
 
 #define FAR	       255	  /* hops: not reached */
 #define LESS_IMPORTANT (1.0 / 16) /* weight of such load when a path is chosen */
@@ -26,8 +31,16 @@ struct router {
 	double *amount;		       /* scratch, by node */
 	uint32_t *queue;	       /* scratch, nodes */
 	uint32_t *touched, nr_touched; /* edges with a share, while a path is made */
-	uint32_t *path_hash;	       /* (src, dst, first edge) -> path + 1 */
+	uint32_t *path_hash;	       /* struct path_key -> path + 1 */
 	uint32_t hash_size, room_paths;
+};
+
+/* Two paths are one when hosts and first edge are the same; pinned ones, all edges. */
+struct path_key {
+	uint32_t src, dst; /* hosts */
+	const uint32_t *edges;
+	uint32_t nr_edges;
+	bool pinned;
 };
 
 static uint32_t edge_from(const struct topology *t, uint32_t e)
@@ -141,18 +154,27 @@ static void spread(struct router *r, uint32_t node, uint32_t target)
 		r->amount[r->queue[--tail]] = 0;
 }
 
-static uint32_t hash_slot(const struct router *r, uint32_t src, uint32_t dst, uint32_t first)
+static bool same_path(const struct plan_path *path, const struct path_key *key)
 {
-	uint64_t h = ((uint64_t)src << 32 | dst) * 0x9e3779b97f4a7c15ULL + first * 0x85ebca6bULL;
-	uint32_t at = (h >> 32) & (r->hash_size - 1);
+	if (path->src_host != key->src || path->dst_host != key->dst || path->pinned != key->pinned)
+		return false;
+	if (!key->pinned)
+		return path->link == key->edges[0] / 2;
+	return path->nr_edges == key->nr_edges &&
+	       !memcmp(path->edges, key->edges, key->nr_edges * sizeof(*key->edges));
+}
 
-	while (r->path_hash[at]) {
-		const struct plan_path *path = &r->plan->paths[r->path_hash[at] - 1];
+static uint32_t hash_slot(const struct router *r, const struct path_key *key)
+{
+	uint64_t h = ((uint64_t)key->src << 32 | key->dst) * 0x9e3779b97f4a7c15ULL;
+	uint32_t at, i;
 
-		if (path->src_host == src && path->dst_host == dst && path->link == first / 2)
-			break;
+	/* Of a path that is not pinned only the first link counts. */
+	for (i = 0; i < (key->pinned ? key->nr_edges : 1); i++)
+		h = (h ^ (key->edges[i] / 2)) * 0x9e3779b97f4a7c15ULL;
+	at = (h >> 32) & (r->hash_size - 1);
+	while (r->path_hash[at] && !same_path(&r->plan->paths[r->path_hash[at] - 1], key))
 		at = (at + 1) & (r->hash_size - 1);
-	}
 	return at;
 }
 
@@ -175,9 +197,15 @@ static bool grow_paths(struct router *r)
 	r->path_hash = calloc(r->hash_size, sizeof(*r->path_hash));
 	if (!r->path_hash)
 		return false;
-	for (i = 0; i < p->nr_paths; i++)
-		r->path_hash[hash_slot(r, p->paths[i].src_host, p->paths[i].dst_host,
-				       2 * p->paths[i].link)] = i + 1;
+	for (i = 0; i < p->nr_paths; i++) {
+		const struct plan_path *path = &p->paths[i];
+		const uint32_t first = 2 * path->link;
+		const struct path_key key = { path->src_host, path->dst_host,
+					      path->pinned ? path->edges : &first,
+					      path->pinned ? path->nr_edges : 1, path->pinned };
+
+		r->path_hash[hash_slot(r, &key)] = i + 1;
+	}
 	return true;
 }
 
@@ -188,33 +216,23 @@ static int by_u32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The path of @src to @dst that leaves by edge @first, made once. */
-static uint32_t path_by_edge(struct router *r, uint32_t src, uint32_t dst, uint32_t first)
+/* A path that takes the edges that are touched, and no others. */
+static uint32_t add_path(struct router *r, const struct path_key *key, uint32_t at)
 {
 	struct plan *p = r->plan;
-	struct plan_path *path;
-	uint32_t at, i;
+	struct plan_path *path = &p->paths[p->nr_paths];
+	uint32_t i;
 
-	if (!grow_paths(r))
-		return MODEL_NONE;
-	at = hash_slot(r, src, dst, first);
-	if (r->path_hash[at])
-		return r->path_hash[at] - 1;
-	r->nr_touched = 0;
-	r->share[first] = 1;
-	r->touched[r->nr_touched++] = first;
-	spread(r, edge_to(&p->topo, first), p->hosts[dst].node);
-	qsort(r->touched, r->nr_touched, sizeof(*r->touched), by_u32);
-	path = &p->paths[p->nr_paths];
 	memset(path, 0, sizeof(*path));
 	path->edges = calloc(r->nr_touched, sizeof(*path->edges));
 	path->share = calloc(r->nr_touched, sizeof(*path->share));
 	p->nr_paths++;
 	if (!path->edges || !path->share)
 		return MODEL_NONE;
-	path->src_host = src;
-	path->dst_host = dst;
-	path->link = first / 2;
+	path->src_host = key->src;
+	path->dst_host = key->dst;
+	path->link = key->edges[0] / 2;
+	path->pinned = key->pinned;
 	path->nr_edges = r->nr_touched;
 	for (i = 0; i < r->nr_touched; i++) {
 		path->edges[i] = r->touched[i];
@@ -222,6 +240,46 @@ static uint32_t path_by_edge(struct router *r, uint32_t src, uint32_t dst, uint3
 	}
 	r->path_hash[at] = p->nr_paths;
 	return p->nr_paths - 1;
+}
+
+/* The path of @src to @dst that leaves by edge @first, made once. */
+static uint32_t path_by_edge(struct router *r, uint32_t src, uint32_t dst, uint32_t first)
+{
+	const struct path_key key = { src, dst, &first, 1, false };
+	struct plan *p = r->plan;
+	uint32_t at;
+
+	if (!grow_paths(r))
+		return MODEL_NONE;
+	at = hash_slot(r, &key);
+	if (r->path_hash[at])
+		return r->path_hash[at] - 1;
+	r->nr_touched = 0;
+	r->share[first] = 1;
+	r->touched[r->nr_touched++] = first;
+	spread(r, edge_to(&p->topo, first), p->hosts[dst].node);
+	qsort(r->touched, r->nr_touched, sizeof(*r->touched), by_u32);
+	return add_path(r, &key, at);
+}
+
+/* The path of @src to @dst along @edges, in their order, made once. */
+static uint32_t path_along(struct router *r, uint32_t src, uint32_t dst, const uint32_t *edges,
+			   uint32_t n)
+{
+	const struct path_key key = { src, dst, edges, n, true };
+	uint32_t at, i;
+
+	if (!grow_paths(r))
+		return MODEL_NONE;
+	at = hash_slot(r, &key);
+	if (r->path_hash[at])
+		return r->path_hash[at] - 1;
+	r->nr_touched = n;
+	for (i = 0; i < n; i++) {
+		r->touched[i] = edges[i];
+		r->share[edges[i]] = 1;
+	}
+	return add_path(r, &key, at);
 }
 
 static void load_path(struct router *r, const struct plan_flow *f, double sign)
@@ -321,11 +379,131 @@ static int by_importance(const void *a, const void *b, void *plan)
 	return x < y ? -1 : x > y;
 }
 
-static int route_all(struct router *r, struct dmsc_error *err)
+static int out_of_memory(struct dmsc_error *err)
+{
+	return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+}
+
+/*
+ * The path that the core found for flow @i: its link, or all of it when @pinned. MODEL_NONE: the
+ * core left it out, or its link is a detour for switches that go the shortest way.
+ */
+static uint32_t core_path(struct router *r, const struct paths_core *core, uint32_t i, bool pinned,
+			  bool *failed)
 {
 	struct plan *p = r->plan;
-	uint32_t *order = calloc(p->nr_flows + 1, sizeof(*order)), n = 0, i, sweep;
+	uint32_t src = p->instances[p->flows[i].src].host, dst = p->instances[p->flows[i].dst].host;
+	uint32_t from = p->hosts[src].node, to = p->hosts[dst].node, path;
+	uint32_t edges[CLOS_EDGES_MAX], n = paths_core_way(core, i, edges);
+
+	if (!n || (!pinned && !nearer(r, edges[0], to, hops(r, from, to))))
+		return MODEL_NONE;
+	path = pinned ? path_along(r, src, dst, edges, n) : path_by_edge(r, src, dst, edges[0]);
+	*failed |= path == MODEL_NONE;
+	return path;
+}
+
+/*
+ * All flows of @order[0..n-1]. @core: takes what it found, NULL: one flow after
+ * the other; @pinned: its paths are kept to the end, and so no sweep moves them.
+ */
+static int route_all(struct router *r, const uint32_t *order, uint32_t n,
+		     const struct paths_core *core, bool pinned, struct dmsc_error *err)
+{
+	struct plan *p = r->plan;
+	bool failed = false;
+	uint32_t i, sweep;
 	int ret = 0;
+
+	for (i = 0; i < DMSC_NR_CLASSES; i++)
+		memset(r->load[i], 0, 2 * p->topo.nr_links * sizeof(*r->load[i]));
+	for (i = 0; i < n; i++) {
+		struct plan_flow *f = &p->flows[order[i]];
+
+		f->path = core ? core_path(r, core, order[i], pinned, &failed) : MODEL_NONE;
+		if (f->path != MODEL_NONE)
+			load_path(r, f, 1);
+	}
+	if (failed)
+		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+	for (sweep = 0; sweep < 2 && !ret; sweep++) {
+		for (i = 0; i < n && !ret; i++) {
+			struct plan_flow *f = &p->flows[order[i]];
+
+			/* In the first sweep, those that the core has left. */
+			if (f->path != MODEL_NONE &&
+			    (!sweep || (core && core->index[order[i]] != MODEL_NONE)))
+				continue;
+			if (f->path != MODEL_NONE)
+				load_path(r, f, -1);
+			ret = choose(r, f, err);
+		}
+	}
+	return ret;
+}
+
+/*
+ * What the paths of all flows cost: seconds an iteration that the busiest edge
+ * is busy with what the iteration exchanges, so without bulk; @each: the
+ * same of each class alone, bulk too, added up, because classes have their
+ * bursts at different times.
+ */
+static double total_cost(const struct router *r, double *each)
+{
+	double most[DMSC_NR_CLASSES] = { 0 }, worst = 0;
+	uint32_t e, c;
+
+	for (e = 0; e < 2 * r->plan->topo.nr_links; e++) {
+		double rate = r->plan->topo.links[e / 2].rate, sum = 0;
+
+		for (c = 0; c < DMSC_NR_CLASSES; c++) {
+			sum += c == DMSC_CLASS_BULK ? 0 : r->load[c][e];
+			if (8 * r->load[c][e] / rate > most[c])
+				most[c] = 8 * r->load[c][e] / rate;
+		}
+		if (8 * sum / rate > worst)
+			worst = 8 * sum / rate;
+	}
+	for (*each = 0, c = 0; c < DMSC_NR_CLASSES; c++)
+		*each += most[c];
+	return worst;
+}
+
+/* Flow by flow, then by the core; what is better stays. */
+static int route_best(struct router *r, const uint32_t *order, uint32_t n,
+		      const struct paths_core *core, bool pinned, struct dmsc_error *err)
+{
+	struct plan *p = r->plan;
+	uint32_t *kept = malloc((n + 1) * sizeof(*kept)), i;
+	double cost = 0, each = 0, core_cost, core_each;
+	int ret = kept ? 0 : dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+
+	pinned &= core->made;
+	if (!ret && !pinned)
+		ret = route_all(r, order, n, NULL, false, err);
+	if (ret || !core->made)
+		goto out;
+	if (!pinned)
+		cost = total_cost(r, &each);
+	for (i = 0; i < n; i++)
+		kept[i] = p->flows[order[i]].path;
+	ret = route_all(r, order, n, core, pinned, err);
+	core_cost = total_cost(r, &core_each);
+	p->certificate.core = pinned || core_cost < cost * (1 - 1e-9) ||
+			      (core_cost <= cost * (1 + 1e-9) && core_each <= each * (1 + 1e-9));
+	for (i = 0; !ret && i < n && !p->certificate.core; i++)
+		p->flows[order[i]].path = kept[i];
+out:
+	free(kept);
+	return ret;
+}
+
+static int route_flows(struct router *r, struct dmsc_error *err)
+{
+	struct plan *p = r->plan;
+	uint32_t *order = calloc(p->nr_flows + 1, sizeof(*order)), n = 0, i;
+	struct paths_core core;
+	int ret;
 
 	if (!order)
 		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
@@ -334,22 +512,19 @@ static int route_all(struct router *r, struct dmsc_error *err)
 			order[n++] = i;
 	}
 	qsort_r(order, n, sizeof(*order), by_importance, p);
-	for (sweep = 0; sweep < 2 && !ret; sweep++) {
-		for (i = 0; i < n && !ret; i++) {
-			struct plan_flow *f = &p->flows[order[i]];
-
-			if (sweep)
-				load_path(r, f, -1);
-			ret = choose(r, f, err);
-		}
+	ret = paths_core_make(&core, p, err);
+	if (!ret) {
+		ret = route_best(r, order, n, &core, p->pinned, err);
+		if (!ret && p->pinned && !core.made)
+			ret = plan_note(p,
+					"paths are not pinned: %s is no fabric of three tiers that the path core knows",
+					p->topo.name) ?
+				      0 :
+				      out_of_memory(err);
+		paths_core_free(&core);
 	}
 	free(order);
 	return ret;
-}
-
-static int out_of_memory(struct dmsc_error *err)
-{
-	return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 }
 
 /* Distances to every switch that has a host of the plan's instances. */
@@ -410,7 +585,7 @@ int plan_paths(struct plan *p, struct dmsc_error *err)
 
 	ret = prepare(&r, err);
 	if (!ret)
-		ret = route_all(&r, err);
+		ret = route_flows(&r, err);
 	for (i = 0; !ret && i < p->nr_flows; i++) {
 		const struct plan_path *path;
 

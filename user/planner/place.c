@@ -37,14 +37,12 @@ static uint32_t host_gpus(const struct plan *p, uint32_t host)
 	return p->topo.nodes[p->hosts[host].node].gpus;
 }
 
-int place_ranks(struct builder *b, const char *source, const struct grid *g, uint32_t first_mic,
-		struct dmsc_error *err)
+/* @group: ranks that have to be together on a host */
+static int check_room(const struct plan *p, const char *source, const struct grid *g,
+		      uint32_t group, struct dmsc_error *err)
 {
-	struct plan *p = b->plan;
-	uint64_t world = (uint64_t)g->tensor * g->data * g->pipeline * (g->gpus ? g->gpus : 1);
-	uint64_t gpus = 0;
-	uint32_t at = 0, gpu = 0, most = 0, h, t, d, s, mic = 0, *order;
-	uint32_t each = g->gpus ? g->gpus : 1, group = g->tensor * each;
+	uint32_t most = 0, tensor = g->tensor * (g->gpus ? g->gpus : 1), h;
+	uint64_t world = (uint64_t)tensor * g->data * g->pipeline, gpus = 0;
 
 	for (h = 0; h < p->nr_hosts; h++) {
 		gpus += host_gpus(p, h) - host_gpus(p, h) % group;
@@ -58,33 +56,76 @@ int place_ranks(struct builder *b, const char *source, const struct grid *g, uin
 	if (world > gpus)
 		return dmsc_fail(err, -EINVAL,
 				 "%s: parallel: tensor %u x pipeline %u x data %u needs %llu GPUs, expected at most %llu, what topology %s has for groups of %u",
-				 source, group, g->pipeline, g->data, (unsigned long long)world,
+				 source, tensor, g->pipeline, g->data, (unsigned long long)world,
 				 (unsigned long long)gpus, p->topo.name, group);
+	return 0;
+}
 
-	order = place_order(p, group, world);
+/* Tensor group after tensor group, on the hosts in the order of place_order(). */
+static int place_best(const struct plan *p, const struct grid *g, struct seat *seats,
+		      struct dmsc_error *err)
+{
+	uint32_t each = g->gpus ? g->gpus : 1, group = g->tensor * each, gpu = 0, at = 0, i, t;
+	uint32_t groups = g->data * g->pipeline, *order;
+
+	order = place_order(p, group, (uint64_t)group * groups);
 	if (!order)
 		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
-	for (s = 0; s < g->pipeline; s++) {
-		for (d = 0; d < g->data; d++) {
-			/* A cluster of instances is one stage of one replica. */
-			uint32_t id = builder_mic(b, first_mic + mic, "%s.pp%u.dp%u", p->job, s, d);
-
-			mic++;
-			while (host_gpus(p, order[at]) < gpu + group) {
-				at++;
-				gpu = 0;
-			}
-			if (each > 1) {
-				builder_instance(b, id, order[at], gpu, "%s.pp%u.dp%u.group",
-						 p->job, s, d);
-				gpu += each;
-				continue;
-			}
-			for (t = 0; t < g->tensor; t++)
-				builder_instance(b, id, order[at], gpu++, "%s.pp%u.dp%u.tp%u",
-						 p->job, s, d, t);
+	for (i = 0; i < groups; i++) {
+		while (host_gpus(p, order[at]) < gpu + group) {
+			at++;
+			gpu = 0;
 		}
+		for (t = 0; t < g->tensor; t++, gpu += each)
+			seats[(size_t)i * g->tensor + t] = (struct seat){ order[at], gpu };
 	}
 	free(order);
 	return 0;
+}
+
+/* A cluster of instances is one stage of one replica. */
+static void add_ranks(struct builder *b, const struct grid *g, uint32_t first_mic,
+		      const struct seat *seat)
+{
+	const char *job = b->plan->job;
+	uint32_t s, d, t, id;
+
+	for (s = 0; s < g->pipeline; s++) {
+		for (d = 0; d < g->data; d++) {
+			id = builder_mic(b, first_mic + s * g->data + d, "%s.pp%u.dp%u", job, s, d);
+			for (t = 0; t < g->tensor; t++, seat++) {
+				if (g->gpus > 1)
+					builder_instance(b, id, seat->host, seat->gpu,
+							 "%s.pp%u.dp%u.group", job, s, d);
+				else
+					builder_instance(b, id, seat->host, seat->gpu,
+							 "%s.pp%u.dp%u.tp%u", job, s, d, t);
+			}
+		}
+	}
+}
+
+int place_ranks(struct builder *b, const char *source, const struct job *job, const struct grid *g,
+		struct dmsc_error *err)
+{
+	uint64_t nr = (uint64_t)g->tensor * g->data * g->pipeline;
+	uint32_t each = g->gpus ? g->gpus : 1;
+	struct seat *seats;
+	int ret;
+
+	/* More ranks than GPUs are refused before memory is taken for them. */
+	ret = check_room(b->plan, source, g, job->fixed ? each : g->tensor * each, err);
+	if (ret)
+		return ret;
+	seats = calloc(nr + 1, sizeof(*seats));
+	if (!seats)
+		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+	if (job->fixed)
+		ret = place_fixed(b->plan, job, nr, each, seats, err);
+	else
+		ret = place_best(b->plan, g, seats, err);
+	if (!ret)
+		add_ranks(b, g, job->first_sid, seats);
+	free(seats);
+	return ret;
 }

@@ -503,7 +503,7 @@ static int build(struct fold *x, const char *source, const struct topology *topo
 	if (!ret)
 		ret = place_hosts(plan, topo, err);
 	if (!ret)
-		ret = place_ranks(&x->b, source, &x->grid, x->job->first_sid, err);
+		ret = place_ranks(&x->b, source, x->job, &x->grid, err);
 	if (!ret)
 		ret = bulk_place(&x->b, x->job, &bulk, err);
 	if (!ret && !x->b.failed)
@@ -522,18 +522,14 @@ static int build(struct fold *x, const char *source, const struct topology *topo
 	return ret;
 }
 
-int plan_workload(const struct workload *w, const struct job *job, const struct topology *topo,
-		  struct plan *out, struct dmsc_error *err)
+static int plan_file(const struct workload *w, const struct job *job, const struct topology *topo,
+		     struct plan *out, struct dmsc_error *err)
 {
-	struct plan plan = { .source = "" };
+	struct plan plan = { .source = "", .pinned = job->pinned };
 	struct fold x = { .w = w, .job = job };
 	char source[300];
 	int ret, fin;
 
-	if (job->graph)
-		return dmsc_fail(err, -EINVAL,
-				 "%s:%u: tasks: beside a workload file, expected one or the other",
-				 job->file, job->line.tasks);
 	snprintf(source, sizeof(source), "%s:1", w->file);
 	strcpy(plan.job, job->name);
 	strcpy(plan.source, w->source);
@@ -549,4 +545,27 @@ int plan_workload(const struct workload *w, const struct job *job, const struct 
 	else
 		*out = plan;
 	return ret;
+}
+
+int plan_workload(const struct workload *w, const struct job *job, const struct topology *topo,
+		  struct plan *out, struct dmsc_error *err)
+{
+	struct job free_job = *job;
+	struct dmsc_error why;
+	struct plan own;
+	int ret;
+
+	if (job->graph)
+		return dmsc_fail(err, -EINVAL,
+				 "%s:%u: tasks: beside a workload file, expected one or the other",
+				 job->file, job->line.tasks);
+	ret = plan_file(w, job, topo, out, err);
+	if (ret || !job->fixed)
+		return ret;
+	free_job.fixed = NULL;
+	ret = plan_file(w, &free_job, topo, &own, &why);
+	plan_assess(out, ret ? NULL : &own);
+	if (!ret)
+		plan_free(&own);
+	return 0;
 }

@@ -14,6 +14,7 @@
 #include "planner/interleave.h"
 #include "planner/order_internal.h"
 #include "selftests/bench/planner/order_cases.h"
+#include "selftests/unit/plan_util.h"
 
 #define CASES 60 /* of make bench-planner's 1,500 */
 #define TRIES 64
@@ -389,6 +390,43 @@ static void test_interleave_not(void **state)
 	order_case_free(&c);
 }
 
+/* Ranks of two jobs' plans: the more important one's before all of the other's, without gaps. */
+static void test_ranks(void **state)
+{
+	struct plan a = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL);
+	struct plan b = make_plan("examples/moe.yaml", EXAMPLE_TOPO, NULL), *plans[] = { &a, &b };
+	const uint32_t level[] = { 1, 0 };
+	struct dmsc_error err;
+	uint32_t i, k, seen[PLAN_RANK_MAX + 1] = { 0 };
+
+	(void)state;
+	/* One job alone: by slack; nothing that sends without any slack is behind. */
+	for (i = 0; i < a.nr_flows; i++) {
+		if (a.flows[i].path != MODEL_NONE && !a.flows[i].bulk && a.flows[i].slack <= 0)
+			assert_int_equal(a.instances[a.flows[i].src].rank, 0);
+	}
+	assert_int_equal(plan_levels(plans, 2, level, NULL, &err), 0);
+	for (k = 0; k < 2; k++) {
+		for (i = 0; i < plans[k]->nr_flows; i++) {
+			const struct plan_flow *f = &plans[k]->flows[i];
+
+			assert_int_equal(f->rank / 4, level[k]);
+			if (f->path != MODEL_NONE && !f->bulk)
+				seen[plans[k]->instances[f->src].rank] |= 1 << level[k];
+		}
+	}
+	for (i = 0; i <= PLAN_RANK_MAX && seen[i] == 1; i++)
+		;
+	assert_true(i > 0);
+	for (k = i; k <= PLAN_RANK_MAX && seen[k] == 2; k++)
+		;
+	assert_true(k > i);
+	for (; k <= PLAN_RANK_MAX; k++)
+		assert_int_equal(seen[k], 0);
+	plan_free(&a);
+	plan_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,7 +436,7 @@ int main(void)
 		cmocka_unit_test(test_sincronia),      cmocka_unit_test(test_crux),
 		cmocka_unit_test(test_enumerated),     cmocka_unit_test(test_decide),
 		cmocka_unit_test(test_interleave),     cmocka_unit_test(test_interleave_laps),
-		cmocka_unit_test(test_interleave_not),
+		cmocka_unit_test(test_interleave_not), cmocka_unit_test(test_ranks),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -2,11 +2,14 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dmscctl/jobs.h"
 #include "dmscctl/table.h"
 #include "dmscctl/units.h"
+#include "lib/spec.h"
 #include "planner/interleave.h"
+#include "planner/planner.h"
 
 #define DEFAULT_LEVELS 8 /* the classes of a port */
 
@@ -56,6 +59,37 @@ static int decide(struct decision *d, uint32_t levels, struct dmsc_error *err)
 		ret = interleave_jobs(&d->jobs_case, d->ours.way, d->ours.level, &d->times, err);
 	if (!ret && baselines(d, levels))
 		ret = dmsc_fail(err, -ENOMEM, "out of memory for the order of jobs");
+	return ret;
+}
+
+/* Each job's plan with the ranks of its level, DIR/JOB.json. */
+static int write_plans(struct decision *d, const char *dir, struct dmsc_error *err)
+{
+	struct plan **plans = calloc(d->jobs.nr, sizeof(*plans));
+	char file[4096];
+	uint32_t k, i;
+	int ret;
+
+	if (!plans)
+		return dmsc_fail(err, -ENOMEM, "out of memory for plans");
+	for (k = 0; k < d->jobs.nr; k++)
+		plans[k] = &d->jobs.plans[k];
+	ret = plan_levels(plans, d->jobs.nr, d->ours.level, NULL, err);
+	for (k = 0; k < d->jobs.nr && !ret; k++) {
+		for (i = 0; i < k && strcmp(plans[i]->job, plans[k]->job); i++)
+			;
+		if (i < k)
+			ret = dmsc_fail(err, -EINVAL,
+					"--output: two jobs of the name '%s', expected names of their own",
+					plans[k]->job);
+		else if (snprintf(file, sizeof(file), "%s/%s.json", dir, plans[k]->job) >=
+			 (int)sizeof(file))
+			ret = dmsc_fail(err, -EINVAL, "--output: %.60s..., expected a shorter name",
+					dir);
+		if (!ret && plan_write(plans[k], file, err))
+			ret = -EIO;
+	}
+	free(plans);
 	return ret;
 }
 
@@ -132,11 +166,13 @@ static void print_text(const struct ctl *c, const struct decision *d)
 
 static int run(struct ctl *c, int argc, char **argv)
 {
-	const char *job = NULL, *topology = NULL, *levels_text = NULL;
+	const char *job = NULL, *topology = NULL, *levels_text = NULL, *output = NULL;
 	const struct opt opts[] = {
 		{ "job", 'f', "FILE", "a job file (dmsc-job(5)); one for each job", &job, NULL },
 		{ "topology", 't', "FILE", "topology file (dmsc-topology(5))", &topology, NULL },
 		{ "levels", 'l', "N", "levels of priority (default 8)", &levels_text, NULL },
+		{ "output", 'o', "DIR", "write the plans, with their ranks, as DIR/JOB.json",
+		  &output, NULL },
 		{ 0 }
 	};
 	unsigned long long levels = DEFAULT_LEVELS;
@@ -153,6 +189,8 @@ static int run(struct ctl *c, int argc, char **argv)
 	ret = jobs_read(&files, topology, &d.jobs, &err);
 	if (!ret)
 		ret = decide(&d, levels, &err);
+	if (!ret && output)
+		ret = write_plans(&d, output, &err);
 	if (!ret && c->json)
 		print_json(&d);
 	else if (!ret)
@@ -167,11 +205,12 @@ static int run(struct ctl *c, int argc, char **argv)
 
 const struct command cmd_order = {
 	.name = "order",
-	.usage = "--job FILE... --topology FILE [--levels N]",
+	.usage = "--job FILE... --topology FILE [--levels N] [--output DIR]",
 	.summary = "which of several jobs goes first, and when each starts",
 	.details =
 		"Works without dmscd. Jobs take GPUs in the order in which they are given. Rank 0\n"
 		"and level 0 go first; jobs of a level share. STARTS and EVERY are start times that\n"
-		"interleave jobs on shared links.",
+		"interleave jobs on shared links. With --output the jobs' plans are written; their queues\n"
+		"have ranks by level, and within a job by slack.",
 	.run = run,
 };

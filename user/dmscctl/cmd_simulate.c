@@ -77,7 +77,7 @@ static double resolution(const struct request *q, const struct jobs *jobs)
 static int run_setup(struct request *q, const struct jobs *jobs, enum sim_kind kind,
 		     struct simulation *out, struct dmsc_error *err)
 {
-	const struct sim_module module = { ask_policy, ask_path, &q->module };
+	const struct plan_modules module = { ask_policy, ask_path, &q->module };
 	struct sim_options o = { .iterations = q->iterations, .progress = show };
 	struct sim_setup setup;
 	int ret;

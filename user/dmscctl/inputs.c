@@ -4,13 +4,51 @@
 #include <errno.h>
 #include <string.h>
 
+#include "dmscctl/modules.h"
 #include "lib/spec.h"
-#include "planner/planner.h"
+#include "planner/builder.h"
+
+static int make_plan(const struct inputs *in, struct job *job, const struct topology *topo,
+		     struct plan *out, struct dmsc_error *err)
+{
+	const char *name = in->module ? in->module : *job->module ? job->module : NULL;
+	struct plan_modules ask;
+	struct workload load;
+	struct dmsc_error why;
+	struct module module;
+	int ret;
+
+	ret = ctl_module(name, &module, &why);
+	if (ret && name == job->module)
+		dmsc_fail(err, ret, "%s:%u: module: %s", job->file, job->line.module, why.text);
+	else if (ret)
+		*err = why;
+	if (ret)
+		goto out;
+	ask = ctl_module_ask(&module);
+	job->ask = &ask;
+	if (in->workload) {
+		ret = workload_read(in->workload, &load, err);
+		if (ret)
+			goto out;
+		ret = plan_workload(&load, job, topo, out, err);
+		workload_free(&load);
+	} else {
+		ret = plan_job(job, topo, out, err);
+	}
+	job->ask = NULL;
+	if (!ret && *ctl_module_event() && !plan_note(out, "%s", ctl_module_event())) {
+		plan_free(out);
+		ret = dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+	}
+out:
+	module_close(&module);
+	return ret;
+}
 
 int inputs_plan(const struct inputs *in, struct plan *out, struct dmsc_error *err)
 {
 	struct topology topo;
-	struct workload load;
 	struct job job;
 	int ret;
 
@@ -22,20 +60,10 @@ int inputs_plan(const struct inputs *in, struct plan *out, struct dmsc_error *er
 	if (ret)
 		goto out;
 	ret = topology_read(in->topology, &topo, err);
-	if (ret)
-		goto free_job;
-	if (in->workload) {
-		ret = workload_read(in->workload, &load, err);
-		if (ret)
-			goto free_topo;
-		ret = plan_workload(&load, &job, &topo, out, err);
-		workload_free(&load);
-	} else {
-		ret = plan_job(&job, &topo, out, err);
+	if (!ret) {
+		ret = make_plan(in, &job, &topo, out, err);
+		topology_free(&topo);
 	}
-free_topo:
-	topology_free(&topo);
-free_job:
 	job_free(&job);
 out:
 	/* A file that cannot be read is bad input, too. */

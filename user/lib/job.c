@@ -54,6 +54,8 @@ static const struct yaml_field job_fields[] = {
 	{ "bulk", YAML_SUBTREE, offsetof(struct raw_job, bulk), false, 0, 0 },
 	{ "first_sid", YAML_U32, offsetof(struct raw_job, job.first_sid), false, 1, LAST_SID },
 	{ "sids", YAML_SUBTREE, offsetof(struct raw_job, sids), false, 0, 0 },
+	{ "module", YAML_TEXT, offsetof(struct raw_job, job.module), false, 0,
+	  sizeof(((struct job *)0)->module) },
 	{ "placement", YAML_SUBTREE, offsetof(struct raw_job, placement), false, 0, 0 },
 };
 
@@ -589,6 +591,7 @@ int job_read(const char *file, struct job *out, struct dmsc_error *err)
 		raw.job.line.tasks = yaml_key_line(&f, yaml_root(&f), "tasks");
 		raw.job.line.period = yaml_key_line(&f, yaml_root(&f), "period");
 		raw.job.line.bulk = yaml_key_line(&f, yaml_root(&f), "bulk");
+		raw.job.line.module = yaml_key_line(&f, yaml_root(&f), "module");
 		raw.job.line.first_sid = yaml_key_line(&f, yaml_root(&f), "first_sid");
 		snprintf(raw.job.file, sizeof(raw.job.file), "%s", file);
 	}

@@ -164,6 +164,8 @@ struct job_sid { /* an instance whose SID is given, not handed out */
 	uint32_t line;
 };
 
+struct plan_modules; /* planner/planner.h */
+
 struct job {
 	char name[MODEL_NAME_LEN];
 	struct job_model model;
@@ -174,12 +176,14 @@ struct job {
 	uint32_t nr_bulk;
 	uint32_t first_sid; /* SIDs and MIC ids are handed out from here on */
 	bool pinned;	    /* hosts prescribe paths to the end, not their first link only */
+	const struct plan_modules *ask; /* who answers the planner's questions; NULL: built-in */
 	struct job_sid *sids;
 	uint32_t nr_sids;
 	struct job_placement *fixed; /* NULL: the planner places ranks */
+	char module[256];	     /* functional module that plans are made with; "": not said */
 	char file[256];		     /* where it was read, for messages */
 	struct {		     /* where things stand there */
-		uint32_t name, model, parallel, gpu_flops, bulk, first_sid, tasks, period;
+		uint32_t name, model, parallel, gpu_flops, bulk, first_sid, tasks, period, module;
 	} line;
 };
 
@@ -233,6 +237,13 @@ struct plan_mic {
 	char name[MODEL_NAME_LEN];
 };
 
+/*
+ * Ranks of a plan are behind each other, and none is before traffic that has no
+ * plan: the kernel's rank of a queue is DMSC_RANK_DEFAULT and this. The ranks in
+ * front are left to people (dmscctl queue set).
+ */
+#define PLAN_RANK_MAX (DMSC_RANK_MAX - DMSC_RANK_DEFAULT)
+
 /* A microservice instance: one rank of the job, or one bulk sender or receiver. */
 struct plan_instance {
 	uint32_t sid;
@@ -244,6 +255,10 @@ struct plan_instance {
 	uint8_t class_default, class_mask;
 	uint16_t slot[DMSC_NR_CLASSES]; /* queue on its host, 0 none */
 	uint16_t port[DMSC_NR_CLASSES]; /* where it listens, host order, 0 none */
+	/* of its queues; see plan-format.md */
+	uint32_t rank;			/* 0..PLAN_RANK_MAX, 0 goes first */
+	uint64_t rate[DMSC_NR_CLASSES]; /* bytes a second that keep the rank, 0 all */
+	uint64_t ceil[DMSC_NR_CLASSES]; /* bytes a second, 0 none; not below the rate */
 };
 
 /* What one instance sends another in one class during an iteration. */
@@ -258,6 +273,7 @@ struct plan_flow {
 	uint64_t deadline;	     /* ns from the start of the iteration, 0 none */
 	uint32_t path;		     /* index into paths[], MODEL_NONE within a host */
 	uint32_t first_way, nr_ways; /* into ways[]: several paths; none: path alone */
+	uint32_t rank;		     /* within the class, 0..DMSC_RANK_MAX, 0 goes first */
 };
 
 /* One of the paths that a flow's connections are spread over. */
@@ -409,9 +425,10 @@ struct plan {
 	double *edge_load; /* bytes per iteration on each directed edge */
 	struct plan_certificate certificate;
 	struct plan_placement placement;
-	bool pinned;		/* the job asks for paths that hosts prescribe to the end */
-	uint64_t critical_path; /* ns, with the network at its stated rates */
-	uint32_t *critical;	/* the steps that make it up, in their order */
+	bool pinned;			/* the job asks for paths that hosts prescribe to the end */
+	const struct plan_modules *ask; /* while the plan is made; else NULL */
+	uint64_t critical_path;		/* ns, with the network at its stated rates */
+	uint32_t *critical;		/* the steps that make it up, in their order */
 	uint32_t nr_critical;
 	char **notes; /* what a reader of the plan should know */
 	uint32_t nr_notes;

@@ -55,20 +55,42 @@ static json_t *topology_json(const struct topology *t, bool *ok)
 	return json_pack("{s:s, s:o, s:o}", "name", t->name, "nodes", nodes, "links", links);
 }
 
+/* Bytes a second in the model, bit/s in the file; none at all is left out. */
+static void put_rates(json_t *o, const char *key, const uint64_t *rate, bool *ok)
+{
+	json_t *a = json_array();
+	uint64_t any = 0;
+	int c;
+
+	for (c = 0; c < DMSC_NR_CLASSES; c++) {
+		append(a, json_integer(8 * rate[c]), ok);
+		any |= rate[c];
+	}
+	if (!any)
+		json_decref(a);
+	else if (json_object_set_new(o, key, a))
+		*ok = false;
+}
+
 static json_t *instance_json(const struct plan_instance *in, bool *ok)
 {
-	json_t *slots = json_array(), *ports = json_array();
+	json_t *slots = json_array(), *ports = json_array(), *o;
 	int c;
 
 	for (c = 0; c < DMSC_NR_CLASSES; c++) {
 		append(slots, json_integer(in->slot[c]), ok);
 		append(ports, json_integer(in->port[c]), ok);
 	}
-	return json_pack("{s:I, s:I, s:s, s:I, s:i, s:s, s:s, s:i, s:o, s:o}", "sid",
-			 (json_int_t)in->sid, "mic", (json_int_t)in->mic, "name", in->name, "host",
-			 (json_int_t)in->host, "gpu", in->gpu, "cgroup", in->cgroup, "class",
-			 dmsc_class_name(in->class_default), "class_mask", in->class_mask, "slots",
-			 slots, "ports", ports);
+	o = json_pack("{s:I, s:I, s:s, s:I, s:i, s:s, s:s, s:i, s:o, s:o}", "sid",
+		      (json_int_t)in->sid, "mic", (json_int_t)in->mic, "name", in->name, "host",
+		      (json_int_t)in->host, "gpu", in->gpu, "cgroup", in->cgroup, "class",
+		      dmsc_class_name(in->class_default), "class_mask", in->class_mask, "slots",
+		      slots, "ports", ports);
+	if (in->rank && json_object_set_new(o, "rank", json_integer(in->rank)))
+		*ok = false;
+	put_rates(o, "rates", in->rate, ok);
+	put_rates(o, "ceilings", in->ceil, ok);
+	return o;
 }
 
 static json_t *index_json(uint32_t index)
@@ -85,6 +107,8 @@ static json_t *flow_json(const struct plan *p, const struct plan_flow *f, bool *
 			  "messages", (json_int_t)f->messages, "order", (json_int_t)f->order,
 			  "slack_ns", (json_int_t)f->slack, "path", index_json(f->path));
 
+	if (o && f->rank)
+		json_object_set_new(o, "rank", json_integer(f->rank));
 	if (o && f->deadline)
 		json_object_set_new(o, "deadline_ns", json_integer(f->deadline));
 	if (o && f->nr_ways)

@@ -82,6 +82,46 @@ static int read_per_class(struct reader *r, json_t *o, const char *key, uint32_t
 	return 0;
 }
 
+/* bit/s, which may be missing; to bytes a second */
+static int read_rates(struct reader *r, json_t *o, const char *key, uint64_t *out)
+{
+	json_t *a = json_object_get(o, key);
+	size_t c;
+
+	if (!a)
+		return 0;
+	if (json_array_size(a) != DMSC_NR_CLASSES)
+		return bad(r, key, "a list of 8 rates");
+	for (c = 0; c < DMSC_NR_CLASSES; c++) {
+		json_t *v = json_array_get(a, c);
+		json_int_t rate = json_integer_value(v);
+
+		if (!json_is_integer(v) || (rate && (rate < (json_int_t)(8 * DMSC_RATE_MIN) ||
+						     rate > (json_int_t)(8 * DMSC_RATE_MAX))))
+			return bad(r, key, "a list of 8 rates, 0 or 8000 to 8 * 10^12 bit/s");
+		out[c] = rate / 8;
+	}
+	return 0;
+}
+
+/* What its queues get beside a slot; all of it may be missing. */
+static int read_queueing(struct reader *r, json_t *o, struct plan_instance *in)
+{
+	size_t c;
+	int ret = 0;
+
+	if (json_object_get(o, "rank"))
+		ret = get_u32(r, o, "rank", PLAN_RANK_MAX, &in->rank);
+	if (!ret)
+		ret = read_rates(r, o, "rates", in->rate);
+	if (!ret)
+		ret = read_rates(r, o, "ceilings", in->ceil);
+	for (c = 0; !ret && c < DMSC_NR_CLASSES; c++)
+		if (in->ceil[c] && in->ceil[c] < in->rate[c])
+			ret = bad(r, "ceilings", "none below the rate of its class");
+	return ret;
+}
+
 static int get_gpu(struct reader *r, json_t *o, const struct plan *p, struct plan_instance *in)
 {
 	json_t *v = json_object_get(o, "gpu");
@@ -156,6 +196,8 @@ static int read_instances(struct reader *r, json_t *o, struct plan *p)
 			ret = read_per_class(r, v, "slots", DMSC_NR_SLOTS - 1, in->slot);
 		if (!ret)
 			ret = read_per_class(r, v, "ports", 65535, in->port);
+		if (!ret)
+			ret = read_queueing(r, v, in);
 		if (!ret)
 			ret = get_gpu(r, v, p, in);
 		if (!ret && !(in->class_mask & 1 << in->class_default))
@@ -284,6 +326,8 @@ static int read_flows(struct reader *r, json_t *o, struct plan *p)
 		if (!ret && !json_is_integer(json_object_get(v, "slack_ns")))
 			ret = bad(r, "slack_ns", "a whole number");
 		f->slack = json_integer_value(json_object_get(v, "slack_ns"));
+		if (!ret && json_object_get(v, "rank"))
+			ret = get_u32(r, v, "rank", DMSC_RANK_MAX, &f->rank);
 		if (!ret && json_object_get(v, "deadline_ns"))
 			ret = get_int(r, v, "deadline_ns", 1, INT64_MAX, &f->deadline);
 		if (!ret && !json_is_boolean(json_object_get(v, "bulk")))

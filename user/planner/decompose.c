@@ -500,7 +500,7 @@ static int plan_model(const struct job *job, const struct topology *topo, struct
 		      struct dmsc_error *err)
 {
 	const struct job_parallel *par = &job->par;
-	struct plan plan = { .source = "job", .pinned = job->pinned };
+	struct plan plan = { .source = "job", .pinned = job->pinned, .ask = job->ask };
 	struct decomposition x = {
 		.job = job,
 		.grid = { par->tensor, par->data * par->context, par->pipeline, 1 },

@@ -71,4 +71,9 @@ int plan_certify(struct plan *plan, struct dmsc_error *err);
 int plan_slack(struct plan *plan, const char *source, struct dmsc_error *err);
 int plan_slots(struct plan *plan, struct dmsc_error *err);
 
+/* importance.c: classes and ranks of the flows of a job of @level; true: a class changed */
+bool plan_importance(struct plan *plan, uint32_t level);
+/* The ranks of instances, from those of their flows; -ENOMEM */
+int plan_ranks(struct plan *const *plans, uint32_t nr);
+
 #endif /* DMSC_PLANNER_INTERNAL_H */

@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/module.h"
 #include "planner/internal.h"
 #include "planner/paths_core.h"
+#include "planner/predict_module.h"
 
 #define FAR	       255	  /* hops: not reached */
 #define LESS_IMPORTANT (1.0 / 16) /* weight of such load when a path is chosen */
@@ -330,37 +332,49 @@ static double path_cost(const struct router *r, const struct plan_path *path,
 	return worst;
 }
 
+static int out_of_memory(struct dmsc_error *err)
+{
+	return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
+}
+
+/* The first of @ways that is best, or what a module says. */
+static uint32_t pick(const struct plan *p, const struct dmsc_module_way *ways, uint32_t n)
+{
+	uint32_t take;
+
+	if (p->ask && p->ask->path)
+		return p->ask->path(p->ask->arg, ways, n);
+	builtin_module.path(ways, n, &take);
+	return take;
+}
+
 static int choose(struct router *r, struct plan_flow *f, struct dmsc_error *err)
 {
 	struct plan *p = r->plan;
 	const struct topology *t = &p->topo;
 	uint32_t src = p->instances[f->src].host, dst = p->instances[f->dst].host;
-	uint32_t from = p->hosts[src].node, best = MODEL_NONE, i, k, links, path;
-	uint32_t left = hops(r, from, p->hosts[dst].node);
+	uint32_t from = p->hosts[src].node, i, k, n = 0, links;
+	uint32_t left = hops(r, from, p->hosts[dst].node), paths[MODULE_WAYS_MAX];
+	struct dmsc_module_way ways[MODULE_WAYS_MAX];
 	int32_t gpu = p->instances[f->src].gpu;
-	double cost, sum, best_cost = 0, best_sum = 0;
 
 	links = r->adj_start[from + 1] - r->adj_start[from];
 	if (left == FAR)
 		return dmsc_fail(err, -EINVAL, "topology %s: no path from %s to %s", t->name,
 				 p->hosts[src].name, p->hosts[dst].name);
-	for (i = 0; i < links; i++) {
+	for (i = 0; i < links && n < MODULE_WAYS_MAX; i++) {
 		/* Of equals, ranks take the rail of their GPU, bulk the last one. */
 		k = gpu >= 0 ? ((uint32_t)gpu + i) % links : links - 1 - i;
 		if (!nearer(r, r->adj[r->adj_start[from] + k], p->hosts[dst].node, left))
 			continue;
-		path = path_by_edge(r, src, dst, r->adj[r->adj_start[from] + k]);
-		if (path == MODEL_NONE)
-			return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
-		cost = path_cost(r, &p->paths[path], f, &sum);
-		if (best == MODEL_NONE || cost < best_cost * (1 - 1e-9) ||
-		    (cost <= best_cost * (1 + 1e-9) && sum < best_sum * (1 - 1e-9))) {
-			best = path;
-			best_cost = cost;
-			best_sum = sum;
-		}
+		paths[n] = path_by_edge(r, src, dst, r->adj[r->adj_start[from] + k]);
+		if (paths[n] == MODEL_NONE)
+			return out_of_memory(err);
+		ways[n].hops = left;
+		ways[n].worst = path_cost(r, &p->paths[paths[n]], f, &ways[n].sum);
+		n++;
 	}
-	f->path = best;
+	f->path = paths[pick(p, ways, n)];
 	load_path(r, f, 1);
 	return 0;
 }
@@ -377,11 +391,6 @@ static int by_importance(const void *a, const void *b, void *plan)
 	if (f->bytes != g->bytes)
 		return f->bytes > g->bytes ? -1 : 1;
 	return x < y ? -1 : x > y;
-}
-
-static int out_of_memory(struct dmsc_error *err)
-{
-	return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 }
 
 /*
@@ -512,7 +521,9 @@ static int route_flows(struct router *r, struct dmsc_error *err)
 			order[n++] = i;
 	}
 	qsort_r(order, n, sizeof(*order), by_importance, p);
-	ret = paths_core_make(&core, p, err);
+	/* Who optimises paths in its place is asked flow by flow. */
+	memset(&core, 0, sizeof(core));
+	ret = p->ask && p->ask->path ? 0 : paths_core_make(&core, p, err);
 	if (!ret) {
 		ret = route_best(r, order, n, &core, p->pinned, err);
 		if (!ret && p->pinned && !core.made)

@@ -8,6 +8,18 @@
 
 #include "lib/error.h"
 #include "lib/model.h"
+#include "lib/module_api.h"
+
+/*
+ * A functional module that is asked in place of the built-in one (doc/modules.md). Each
+ * function always has an answer (lib/module.h); NULL is the built-in one's.
+ */
+struct plan_modules {
+	void (*policy)(void *arg, const struct dmsc_module_flow *flow,
+		       struct dmsc_module_importance *out);
+	uint32_t (*path)(void *arg, const struct dmsc_module_way *ways, uint32_t nr);
+	void *arg;
+};
 
 /**
  * plan_job - decompose, place, choose paths, order, hand out slots
@@ -26,5 +38,15 @@ int plan_job(const struct job *job, const struct topology *topo, struct plan *ou
  */
 int plan_workload(const struct workload *w, const struct job *job, const struct topology *topo,
 		  struct plan *out, struct dmsc_error *err);
+
+/**
+ * plan_levels - ranks of the plans of several jobs that share links
+ * @level: of each job, 0 goes first (order.h)
+ *
+ * Of two flows of one class that of the more important job goes first; within a job slack
+ * decides. Classes stay. -ENOMEM.
+ */
+int plan_levels(struct plan *const *plans, uint32_t nr, const uint32_t *level,
+		const struct plan_modules *modules, struct dmsc_error *err);
 
 #endif /* DMSC_PLANNER_PLANNER_H */

@@ -5,6 +5,8 @@
 
 #include "planner/predict.h"
 
+#define SAME 1e-9 /* parts by which loads may differ and be equal */
+
 static uint32_t slack_rank(const struct dmsc_module_flow *f)
 {
 	double part = f->critical_path_ns ? (double)f->slack_ns / f->critical_path_ns : 1;
@@ -32,7 +34,9 @@ static int path(const struct dmsc_module_way *ways, uint32_t nr, uint32_t *choic
 	for (i = 1; i < nr; i++) {
 		const struct dmsc_module_way *w = &ways[i], *best = &ways[*choice];
 
-		if (w->worst < best->worst || (w->worst <= best->worst && w->sum < best->sum))
+		/* Sums in another order are equal: the first one stays. */
+		if (w->worst < best->worst * (1 - SAME) ||
+		    (w->worst <= best->worst * (1 + SAME) && w->sum < best->sum * (1 - SAME)))
 			*choice = i;
 	}
 	return 0;

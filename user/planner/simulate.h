@@ -19,7 +19,7 @@
 
 #include "lib/error.h"
 #include "lib/model.h"
-#include "lib/module_api.h"
+#include "planner/planner.h"
 
 /* How the links treat a class; the defaults are those of kmod/core. */
 struct sim_class {
@@ -125,14 +125,6 @@ enum sim_kind {
 	SIM_MODULE = SIM_NR_KINDS, /* paths of eight hashed ones and importance by a module */
 };
 
-/* The module that SIM_MODULE asks; functions as in lib/module.h, with an argument of their own. */
-struct sim_module {
-	void (*policy)(void *arg, const struct dmsc_module_flow *flow,
-		       struct dmsc_module_importance *out);
-	uint32_t (*path)(void *arg, const struct dmsc_module_way *ways, uint32_t nr);
-	void *arg;
-};
-
 const char *sim_kind_name(enum sim_kind kind); /* "dmsc", "ecmp", "crux", "sincronia", "module" */
 int sim_kind_parse(const char *name);	       /* -1: unknown */
 
@@ -146,7 +138,7 @@ int sim_kind_parse(const char *name);	       /* -1: unknown */
  * makes of it. -EINVAL for a host that cannot be reached, -ENOMEM.
  */
 int sim_setup(enum sim_kind kind, const struct plan *const *plans, uint32_t nr, uint32_t levels,
-	      bool interleave, uint64_t seed, const struct sim_module *module,
+	      bool interleave, uint64_t seed, const struct plan_modules *module,
 	      struct sim_setup *out, struct dmsc_error *err);
 void sim_setup_free(struct sim_setup *s);
 

@@ -47,7 +47,7 @@ struct walker {
 	uint32_t target;
 	uint32_t *ways; /* [CRUX_CHOICES * HOPS_MAX] */
 	double *load;	/* seconds an iteration by edge, of what has its way */
-	const struct sim_module *module;
+	const struct plan_modules *module;
 	uint64_t seed;
 };
 
@@ -326,7 +326,7 @@ static int find_levels(enum sim_kind kind, const struct plan *const *plans, uint
 }
 
 static void classify(enum sim_kind kind, const struct plan *p, const struct plan_flow *f,
-		     uint32_t level, const struct sim_module *module, struct sim_flow *out)
+		     uint32_t level, const struct plan_modules *module, struct sim_flow *out)
 {
 	const struct dmsc_module_flow question = { .class = f->class,
 						   .job_level = level,
@@ -361,7 +361,7 @@ static void classify(enum sim_kind kind, const struct plan *p, const struct plan
 }
 
 int sim_setup(enum sim_kind kind, const struct plan *const *plans, uint32_t nr, uint32_t levels,
-	      bool interleave, uint64_t seed, const struct sim_module *module,
+	      bool interleave, uint64_t seed, const struct plan_modules *module,
 	      struct sim_setup *out, struct dmsc_error *err)
 {
 	struct sim_setup s = { .name = kind_names[kind], .nr_jobs = nr };

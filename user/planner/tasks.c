@@ -334,7 +334,7 @@ static int build(struct layout *x, struct dmsc_error *err)
 int plan_tasks(const struct job *job, const struct topology *topo, struct plan *out,
 	       struct dmsc_error *err)
 {
-	struct plan plan = { .source = "tasks", .pinned = job->pinned };
+	struct plan plan = { .source = "tasks", .pinned = job->pinned, .ask = job->ask };
 	struct layout x = { .job = job, .g = job->graph };
 	char source[300];
 	int ret, fin;

@@ -525,7 +525,7 @@ static int build(struct fold *x, const char *source, const struct topology *topo
 static int plan_file(const struct workload *w, const struct job *job, const struct topology *topo,
 		     struct plan *out, struct dmsc_error *err)
 {
-	struct plan plan = { .source = "", .pinned = job->pinned };
+	struct plan plan = { .source = "", .pinned = job->pinned, .ask = job->ask };
 	struct fold x = { .w = w, .job = job };
 	char source[300];
 	int ret, fin;

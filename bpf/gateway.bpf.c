@@ -13,6 +13,7 @@
 
 #include "gateway_decap.h"
 #include "gateway_encap.h"
+#include "gateway_toobig.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -149,8 +150,12 @@ int dmsc_gw_xdp(struct xdp_md *ctx)
 	if (!g.lane->resolved)
 		return XDP_PASS;
 	if (!gw_fits(&g, g.p.len)) {
-		gw_count(&g, DMSC_GW_DROP_TOO_BIG);
-		return XDP_DROP;
+		if (!gw_tells(&g) || !gw_too_big_xdp(ctx, &g.p, gw_inner_max(&g))) {
+			gw_count(&g, DMSC_GW_DROP_TOO_BIG);
+			return XDP_DROP;
+		}
+		gw_count(&g, DMSC_GW_TOO_BIG_SENT);
+		return XDP_TX;
 	}
 	if (!gw_ttl(&g, data, end)) {
 		gw_count(&g, DMSC_GW_DROP_TTL);
@@ -220,8 +225,12 @@ int dmsc_gw_tc(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	}
 	if (!gw_fits(&g, gw_tc_len(skb, &g))) {
-		gw_count(&g, DMSC_GW_DROP_TOO_BIG);
-		return TC_ACT_SHOT;
+		if (!gw_tells(&g) || !gw_too_big_tc(skb, &g.p, gw_inner_max(&g))) {
+			gw_count(&g, DMSC_GW_DROP_TOO_BIG);
+			return TC_ACT_SHOT;
+		}
+		gw_count(&g, DMSC_GW_TOO_BIG_SENT);
+		return bpf_redirect(ifindex, 0);
 	}
 	data = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;

@@ -17,7 +17,7 @@
 
 #include "env.h"
 
-#define FRAME_MAX 512
+#define FRAME_MAX 1536
 
 struct frame {
 	uint8_t b[FRAME_MAX];

@@ -369,25 +369,141 @@ static void no_way(void)
 	sh("ip neigh del 10.0.0.77 dev v0 && ip route del 192.0.2.1");
 }
 
+/* The one's complement sum of @len bytes, and of a pseudo header before it; 0: right. */
+static uint16_t sum_of(const uint8_t *b, uint32_t len, uint32_t sum)
+{
+	uint32_t i;
+
+	for (i = 0; i < len; i++)
+		sum += i & 1 ? b[i] : b[i] << 8;
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return ~sum;
+}
+
+/* What came out tells the client of @f that @mtu bytes would fit. */
+static void check_told(const struct frame *f, const struct frame_result *r, uint32_t mtu)
+{
+	const uint8_t *o = r->out.b + ETHER_HDR_LEN, *in = f->b + f->l3, *icmp;
+	uint32_t len = r->out.len - ETHER_HDR_LEN, head, i, sum = 0;
+	bool v6 = in[0] >> 4 == 6;
+
+	CHECK(!memcmp(r->out.b, f->b + 6, 6) && !memcmp(r->out.b + 6, f->b, 6),
+	      "link addresses are turned round");
+	CHECK(!memcmp(r->out.b + 12, f->b + 12, 2), "protocol");
+	head = v6 ? 40 : 20;
+	icmp = o + head;
+	if (v6) {
+		CHECK_EQ(o[0] >> 4, 6, "version");
+		CHECK_EQ(o[4] << 8 | o[5], len - 40, "length");
+		CHECK_EQ(o[6], IPPROTO_ICMPV6, "protocol");
+		CHECK(!memcmp(o + 8, in + 24, 16) && !memcmp(o + 24, in + 8, 16), "addresses");
+		CHECK_EQ(len, 1280, "as much as fits the least MTU");
+		for (i = 8; i < 40; i += 2)
+			sum += o[i] << 8 | o[i + 1];
+		sum += len - 40 + IPPROTO_ICMPV6;
+		CHECK(icmp[0] == 2 && icmp[1] == 0, "packet too big: %d/%d", icmp[0], icmp[1]);
+		CHECK_EQ(icmp[4] << 24 | icmp[5] << 16 | icmp[6] << 8 | icmp[7], mtu, "MTU");
+	} else {
+		CHECK_EQ(o[0], 0x45, "version");
+		CHECK_EQ(ip_sum(o, 20), 0, "header checksum");
+		CHECK_EQ(o[2] << 8 | o[3], len, "length");
+		CHECK_EQ(o[9], IPPROTO_ICMP, "protocol");
+		CHECK(!memcmp(o + 12, in + 16, 4) && !memcmp(o + 16, in + 12, 4), "addresses");
+		CHECK(icmp[0] == 3 && icmp[1] == 4, "fragmentation needed: %d/%d", icmp[0], icmp[1]);
+		CHECK_EQ(icmp[4] << 8 | icmp[5], 0, "unused");
+		CHECK_EQ(icmp[6] << 8 | icmp[7], mtu, "MTU");
+	}
+	CHECK_EQ(sum_of(icmp, len - head, sum), 0, "ICMP checksum");
+	CHECK(len - head - 8 >= (uint32_t)(in[0] & 15) * 4 + 8, "quotes header and ports");
+	CHECK(!memcmp(icmp + 8, in, len - head - 8), "what is quoted is what came");
+}
+
 /* A packet that fits its link only without the outer header. */
 static void too_big(void)
 {
-	struct frame_spec s = TCP4("10.9.0.1", .payload = 0, .saddr = "198.51.100.60");
+	static const struct {
+		const char *what, *service;
+		struct frame_spec spec;
+		uint32_t mtu, head; /* of the link; headers of the packet and of the outer one */
+		bool told;
+	} cases[] = {
+		/* First: an MTU below 1280 takes IPv6 from the device for good. */
+		{ "IPv6", "web6", TCP6("fd09::1"), 1400, 60 + 40, true },
+		{ "IPv6 over GUE", "gue6", TCP6("fd09::3"), 1400, 60 + 48, true },
+		{ "IPv6 in IPv4", "six-in-four", TCP6("fd09::2"), 1400, 60 + 20, true },
+		{ "IPv6, less than its least MTU", "web6", TCP6("fd09::1"), 1300, 60 + 40, false },
+		{ "IPv4", "web", TCP4("10.9.0.1", .saddr = "198.51.100.60", .frag_off = 0x4000),
+		  300, 40 + 20, true },
+		{ "IPv4 with options", "web",
+		  TCP4("10.9.0.1", .saddr = "198.51.100.61", .options = 40, .frag_off = 0x4000),
+		  300, 80 + 20, true },
+		{ "IPv4 over GUE", "gue", TCP4("10.9.0.3", .frag_off = 0x4000), 300, 40 + 28, true },
+		{ "IPv4 that may be fragmented", "web", TCP4("10.9.0.1"), 300, 40 + 20, false },
+	};
+	uint64_t told, dropped;
 	struct frame_result r;
 	struct frame f;
+	size_t i;
 	int xdp;
+
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct frame_spec s = cases[i].spec;
+
+		/* A next hop's MTU is asked for anew. */
+		gw_fresh(config);
+		sh("ip link set v0 mtu %u", cases[i].mtu);
+		for (xdp = 0; xdp < 2; xdp++) {
+			const char *what = cases[i].what;
+
+			s.payload = cases[i].mtu - cases[i].head;
+			gw_frame(&f, &s, TH_ACK);
+			CHECK_EQ(gw_run(xdp, &f, &r), FATE_FORWARD, "%s: exactly the MTU", what);
+			gw_instance(&f, &r,
+				    strstr(what, "GUE") ?
+					    (s.ext || strchr(s.daddr, ':') ? 6081 : 6080) :
+					    0);
+			s.payload++;
+			gw_frame(&f, &s, TH_ACK);
+			told = gw_counter(cases[i].service, DMSC_GW_TOO_BIG_SENT);
+			dropped = gw_counter(cases[i].service, DMSC_GW_DROP_TOO_BIG);
+			CHECK_EQ(gw_run(xdp, &f, &r), cases[i].told ? FATE_FORWARD : FATE_DROP,
+				 "%s: a byte more, %s", what, xdp ? "XDP" : "tc");
+			CHECK_EQ(gw_counter(cases[i].service, DMSC_GW_TOO_BIG_SENT) - told,
+				 cases[i].told, "%s", what);
+			CHECK_EQ(gw_counter(cases[i].service, DMSC_GW_DROP_TOO_BIG) - dropped,
+				 !cases[i].told, "%s", what);
+			if (cases[i].told)
+				check_told(&f, &r, f.len - f.l3 - 1);
+			if (cases[i].told && xdp)
+				CHECK_EQ(r.verdict, XDP_TX, "%s: by the way it came", what);
+		}
+	}
+	sh("ip link set v0 mtu 1500");
+}
+
+/* Answers are not sent without bound: 1000 a second, a tenth of them at once. */
+static void too_big_rate(void)
+{
+	struct frame_spec s = TCP4("10.9.0.1", .payload = 260, .frag_off = 0x4000);
+	uint64_t began, told;
+	struct frame_result r;
+	struct frame f;
+	int i;
 
 	gw_fresh(config);
 	sh("ip link set v0 mtu 300");
-	for (xdp = 0; xdp < 2; xdp++) {
-		s.payload = 300 - 20 - 40;
-		gw_frame(&f, &s, TH_ACK);
-		CHECK_EQ(gw_run(xdp, &f, &r), FATE_FORWARD, "exactly the MTU");
-		s.payload++;
-		gw_frame(&f, &s, TH_ACK);
-		CHECK_EQ(gw_run(xdp, &f, &r), FATE_DROP, "a byte more");
-	}
-	CHECK_EQ(gw_counter("web", DMSC_GW_DROP_TOO_BIG), 2, "");
+	gw_frame(&f, &s, TH_ACK);
+	began = now_ms();
+	for (i = 0; i < 3000; i++)
+		gw_run(true, &f, &r);
+	told = gw_counter("web", DMSC_GW_TOO_BIG_SENT);
+	printf("# %llu of 3000 answered in %llu ms\n", (unsigned long long)told,
+	       (unsigned long long)(now_ms() - began));
+	/* The clock of the data path is coarse: a tick of at most 10 ms. */
+	CHECK(told >= 100 && told <= 102 + now_ms() - began + 10, "%llu answered",
+	      (unsigned long long)told);
+	CHECK_EQ(gw_counter("web", DMSC_GW_DROP_TOO_BIG), 3000 - told, "the others are counted");
 	sh("ip link set v0 mtu 1500");
 }
 
@@ -412,7 +528,7 @@ static int run(void)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(vectors_xdp), TAP_TEST(vectors_tc),   TAP_TEST(no_way),
-		TAP_TEST(too_big),     TAP_TEST(unprogrammed),
+		TAP_TEST(too_big),     TAP_TEST(too_big_rate), TAP_TEST(unprogrammed),
 	};
 	int ret;
 

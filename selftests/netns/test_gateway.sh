@@ -113,6 +113,7 @@ END
 # client.py names|udp ADDRESS FIRST-PORT COUNT: who answers each source port
 # client.py hold ADDRESS PORT: a connection that echoes a line for each line of stdin
 # client.py big ADDRESS PORT: a megabyte; prints how much came
+# client.py up ADDRESS PORT: sends a long line; prints how much of it came back
 cat > "$work/client.py" <<'END'
 import socket, sys
 
@@ -143,6 +144,9 @@ else:
     if what == "big":
         s.sendall(b"big\n")
         print(len(f.read(1000000)))
+    elif what == "up":
+        s.sendall(b"x" * 300000 + b"\n")
+        print(len(f.readline()))
     else:
         for line in sys.stdin:
             s.sendall(line.encode())
@@ -216,6 +220,14 @@ whole_way() { # in $mode with $encap
 	match "$what: TCP over IPv6 reaches both instances" "$(sort -u <<< "$out" | xargs)" '^i0 i1$'
 	out=$(talk udp 10.9.0.1 "$port" 12)
 	match "$what: UDP reaches both instances" "$(sort -u <<< "$out" | xargs)" '^i0 i1$'
+	# Packets as large as the client's link do not fit the gateway's with an outer header.
+	in_ns router ip link set client mtu 1500
+	in_ns client ip route flush cache
+	in_ns client ip -6 route flush cache
+	equal "$what: large packets find out what fits" "$(talk up 10.9.0.1 $((port + 50)) | tail -n 1)" 300001
+	equal "$what: the same over IPv6" "$(talk up fd09::1 $((port + 50)) | tail -n 1)" 300001
+	in_ns router ip link set client mtu 1300
+	match "$what: because the gateway told" "$(($(counts gw0 web too_big_sent) > 0)) $(($(counts gw0 web6 too_big_sent) > 0))" '^1 1$'
 	by_way_of gw1
 	second=$(talk names 10.9.0.1 "$port" 12)
 	equal "$what: the other gateway chooses the same instances" "$(xargs <<< "$second")" "$(xargs <<< "$first")"

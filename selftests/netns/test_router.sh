@@ -149,7 +149,8 @@ talk() { # ARGUMENT...
 # stay ARGUMENT...: a client that is spoken to by say(); $answer is its first line
 stay() {
 	coproc held { exec nsenter --net="/run/netns/$prefix-host0" -- sh "$work/talk.sh" "$cg/host0/clients" "$@"; }
-	client=$held_PID # shellcheck disable=SC2154 # coproc sets it
+	# shellcheck disable=SC2154 # coproc sets it
+	client=$held_PID
 	pids+=("$client")
 	answer=
 	read -r -t "$patience" answer <&"${held[0]}"

@@ -132,6 +132,7 @@ struct dmsc_gw_flow {
 #define DMSC_GW_TIME_SHIFT	20	/* ns >> 20: about a millisecond; wraps after 52 days */
 #define DMSC_GW_CLOSED_NS	(60ULL * 1000000000)	/* a closed connection is live for */
 #define DMSC_GW_BURST_NS	100000000ULL	/* what a limit lets through at once */
+#define DMSC_GW_TOO_BIG_NS	1000000ULL	/* least time between ICMP errors of a CPU */
 #define DMSC_GW_HOP_NS		1000000000ULL	/* a next hop is asked for again after */
 
 struct dmsc_gw_set {
@@ -199,6 +200,7 @@ struct dmsc_gw_source {
 /* Map dmsc_gw_cpus: array of one entry a CPU. */
 struct dmsc_gw_cpu {
 	__u64 insert_at;	/* when the next new flow may be kept */
+	__u64 too_big_at;	/* when the next ICMP "too big" may be sent */
 } __attribute__((aligned(64)));
 
 /* Map dmsc_gw_decap: hash, on the instances' side: from whom packets are unwrapped. */

@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: none
 #
 # The service router between hosts: what an application sees that only knows
 # services' addresses, and which instance it gets. Clients are processes on host0.

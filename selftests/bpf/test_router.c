@@ -337,6 +337,32 @@ static void tcp(void)
 	CHECK_EQ(open_in_all(), 0, "outstanding");
 }
 
+/* connect() and the first data in one call. */
+static void tcp_fast_open(void)
+{
+	struct sockaddr_storage ss;
+	struct router_service *s;
+	int fd, server, n;
+	socklen_t len;
+
+	no_services();
+	s = some("web", VIP, IPPROTO_TCP, DMSC_RT_HASH, 2);
+	put();
+	instances_up(2);
+	fd = sock_make(ns_here, SOCK_STREAM, NULL, 0);
+	len = sock_addr(&ss, VIP, s->port);
+	CHECK(sendto(fd, "abc", 3, MSG_FASTOPEN, (struct sockaddr *)&ss, len) == 3,
+	      "MSG_FASTOPEN: %s", strerror(errno));
+	check_peer(fd, VIP, s->port);
+	n = arrived(false, false);
+	CHECK(n > 0, "no instance was asked");
+	server = sock_accept(at[n].tcp[0]);
+	recv_all(server, 3);
+	CHECK_EQ(open_in_all(), 1, "outstanding");
+	sock_close(fd);
+	CHECK_EQ(open_in_all(), 0, "outstanding");
+}
+
 static void udp_connected(void)
 {
 	static const char *const to[] = { VIP, VIP6 };
@@ -368,45 +394,36 @@ static void udp_connected(void)
 
 static void udp_unconnected(void)
 {
-	static const char *const to[] = { VIP, VIP6 };
+	static const char *const to[] = { VIP, VIP6, "::ffff:" VIP };
+	static const char *const own[] = { "10.7.0.%d", "fd07::%d", "::ffff:10.7.0.%d" };
 	struct router_service *s[2];
 	int i, k, fd, first;
+	char addr[32];
 
 	no_services();
 	s[0] = some("log", VIP, IPPROTO_UDP, DMSC_RT_LEAST, 3);
 	s[1] = some("log6", VIP6, IPPROTO_UDP, DMSC_RT_LEAST, 3);
 	put();
 	instances_up(3);
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 3; i++) {
+		uint16_t port = s[i == 1]->port;
+
 		fd = sock_make(ns_here, SOCK_DGRAM, i ? "::" : "0.0.0.0", 0);
-		send_to(fd, to[i], s[i]->port);
-		first = udp_answer(i);
-		check_answer(fd, to[i], s[i]->port);
+		send_to(fd, to[i], port);
+		first = udp_answer(i == 1);
+		check_answer(fd, to[i], port);
 		for (k = 0; k < 20; k++) {
-			send_to(fd, to[i], s[i]->port);
-			CHECK_EQ(udp_answer(i), first, "a socket stays with its instance");
-			check_answer(fd, to[i], s[i]->port);
+			send_to(fd, to[i], port);
+			CHECK_EQ(udp_answer(i == 1), first, "a socket stays with its instance");
+			check_answer(fd, to[i], port);
 		}
 		CHECK_EQ(open_in_all(), 1, "outstanding");
 		/* Who was spoken to by its own address answers with that. */
 		k = first % 3 + 1;
-		send_to(fd,
-			i ? (k == 1 ? "fd07::1" :
-			     k == 2 ? "fd07::2" :
-				      "fd07::3") :
-			    (k == 1 ? "10.7.0.1" :
-			     k == 2 ? "10.7.0.2" :
-				      "10.7.0.3"),
-			TARGET);
-		CHECK_EQ(udp_answer(i), k, "by its own address");
-		check_answer(fd,
-			     i ? (k == 1 ? "fd07::1" :
-				  k == 2 ? "fd07::2" :
-					   "fd07::3") :
-				 (k == 1 ? "10.7.0.1" :
-				  k == 2 ? "10.7.0.2" :
-					   "10.7.0.3"),
-			     TARGET);
+		snprintf(addr, sizeof(addr), i == 1 ? own[1] : i ? own[2] : own[0], k);
+		send_to(fd, addr, TARGET);
+		CHECK_EQ(udp_answer(i == 1), k, "by its own address");
+		check_answer(fd, addr, TARGET);
 		sock_close(fd);
 		CHECK_EQ(open_in_all(), 0, "outstanding");
 	}
@@ -1374,6 +1391,7 @@ static int run(void)
 	static const struct tap_test tests[] = {
 		TAP_TEST(set_up),
 		TAP_TEST(tcp),
+		TAP_TEST(tcp_fast_open),
 		TAP_TEST(udp_connected),
 		TAP_TEST(udp_unconnected),
 		TAP_TEST(udp_many_services),

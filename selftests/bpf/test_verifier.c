@@ -10,7 +10,10 @@
 
 #include "env.h"
 
+#include "lib/gateway_priv.h"
+
 #include "bpf/dmsc.skel.h"
+#include "bpf/gateway.skel.h"
 
 struct budget {
 	char name[32];
@@ -18,6 +21,7 @@ struct budget {
 };
 
 static struct dataplane *dp;
+static struct gw *gw;
 static struct budget budgets[64];
 static size_t nr_budgets;
 
@@ -52,13 +56,12 @@ static const struct budget *budget_of(const char *name)
 	return NULL;
 }
 
-static void within_budget(void)
+/* Adds how many programs of @obj there are, and are over their budget or have none. */
+static void measure(struct bpf_object *obj, size_t *nr, size_t *over)
 {
 	struct bpf_program *prog;
-	size_t nr = 0, over = 0;
 
-	printf("# %-20s %8s %8s %10s %10s\n", "program", "insns", "budget", "verified", "budget");
-	bpf_object__for_each_program(prog, dp->skel->obj)
+	bpf_object__for_each_program(prog, obj)
 	{
 		struct bpf_prog_info info = {};
 		const char *name = bpf_program__name(prog);
@@ -69,10 +72,19 @@ static void within_budget(void)
 		      strerror(errno));
 		printf("# %-20s %8u %8u %10u %10u\n", name, info.xlated_prog_len / 8,
 		       b ? b->insns : 0, info.verified_insns, b ? b->verified : 0);
-		nr++;
-		over += !b || info.xlated_prog_len / 8 > b->insns ||
-			info.verified_insns > b->verified;
+		++*nr;
+		*over += !b || info.xlated_prog_len / 8 > b->insns ||
+			 info.verified_insns > b->verified;
 	}
+}
+
+static void within_budget(void)
+{
+	size_t nr = 0, over = 0;
+
+	printf("# %-20s %8s %8s %10s %10s\n", "program", "insns", "budget", "verified", "budget");
+	measure(dp->skel->obj, &nr, &over);
+	measure(gw->skel->obj, &nr, &over);
 	CHECK(nr > 0, "no programs");
 	CHECK_EQ(over, 0, "programs over their budget, or without one in verifier.budget");
 }
@@ -80,7 +92,9 @@ static void within_budget(void)
 static void no_budget_of_nothing(void)
 {
 	for (size_t i = 0; i < nr_budgets; i++)
-		CHECK(dataplane_prog(dp, budgets[i].name) >= 0, "%s is no program", budgets[i].name);
+		CHECK(dataplane_prog(dp, budgets[i].name) >= 0 ||
+			      gateway_prog(gw, budgets[i].name) >= 0,
+		      "%s is no program", budgets[i].name);
 }
 
 static int run(void)
@@ -90,18 +104,21 @@ static int run(void)
 		TAP_TEST(no_budget_of_nothing),
 	};
 	struct dataplane_config cfg = env_config();
+	char pins[80];
 	struct utsname un;
 	int ret;
 
 	if (!read_budgets())
 		return TAP_FAIL;
-	if (dataplane_open(&dp, &cfg, &env_err)) {
+	snprintf(pins, sizeof(pins), "%s-gateway", env_pins);
+	if (dataplane_open(&dp, &cfg, &env_err) || gateway_open(&gw, pins, 1024, &env_err)) {
 		printf("Bail out! %s\n", env_err.text);
 		return TAP_FAIL;
 	}
 	if (!uname(&un))
 		printf("# Linux %s\n", un.release);
 	ret = TAP_RUN(tests);
+	gateway_close(gw);
 	dataplane_close(dp);
 	return ret;
 }

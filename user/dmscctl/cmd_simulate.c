@@ -6,6 +6,7 @@
 
 #include "dmscctl/bar.h"
 #include "dmscctl/modules.h"
+#include "dmscctl/simulate_measured.h"
 #include "dmscctl/simulate_page.h"
 #include "dmscctl/table.h"
 #include "dmscctl/units.h"
@@ -131,10 +132,11 @@ static json_t *setup_json(const struct jobs *jobs, const struct simulation *s)
 	}
 	for (uint32_t l = 0; l < r->nr_links; l++)
 		json_array_append_new(links, link_json(&jobs->topo, r, &r->links[l]));
-	return json_pack("{s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:o, s:o}", "name", s->name,
-			 "utilisation", r->utilisation, "busiest_link", r->busiest, "end_ns",
-			 r->end * 1e9, "bin_ns", r->bin * 1e9, "events", (json_int_t)r->events,
-			 "rate_calculations", (json_int_t)r->fills, "jobs", list, "links", links);
+	return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:o, s:o}", "name", s->name,
+			 "utilisation", r->utilisation, "busiest_link", r->busiest, "bulk_rate",
+			 r->end > 0 ? r->bulk * 8 / r->end : 0, "end_ns", r->end * 1e9, "bin_ns",
+			 r->bin * 1e9, "events", (json_int_t)r->events, "rate_calculations",
+			 (json_int_t)r->fills, "jobs", list, "links", links);
 }
 
 static void print_text(const struct ctl *c, const struct jobs *jobs, const struct simulation *list,
@@ -164,8 +166,12 @@ static void print_text(const struct ctl *c, const struct jobs *jobs, const struc
 	table_print(&t);
 	putchar('\n');
 	for (uint32_t i = 0; i < nr; i++)
-		printf("%-10s GPU utilisation %.1f %%, busiest link %.1f %%, %.2f s simulated in %llu events\n",
+		printf("%-10s GPU utilisation %.1f %%, busiest link %.1f %%, bulk %s, %.2f s simulated in %llu events\n",
 		       list[i].name, list[i].result.utilisation * 100, list[i].result.busiest * 100,
+		       units_rate(list[i].result.end > 0 ?
+					  list[i].result.bulk * 8 / list[i].result.end :
+					  0,
+				  c->exact, a),
 		       list[i].result.end, (unsigned long long)list[i].result.events);
 }
 
@@ -198,12 +204,14 @@ static int work(struct ctl *c, struct request *q, const struct jobs *jobs, struc
 static int run(struct ctl *c, int argc, char **argv)
 {
 	const char *job = NULL, *topology = NULL, *setups = "dmsc,ecmp,crux,sincronia";
-	const char *iterations = NULL, *levels = NULL, *seed = NULL, *grid = NULL, *module = NULL;
+	const char *measured = NULL, *iterations = NULL, *levels = NULL, *seed = NULL, *grid = NULL,
+		   *module = NULL;
 	struct request q = { .iterations = DEFAULT_ITERATIONS, .levels = DEFAULT_LEVELS, .seed = 1 };
 	const struct opt opts[] = {
 		{ "job", 'f', "FILE", "a job file (dmsc-job(5)); one for each job", &job, NULL },
 		{ "topology", 't', "FILE", "topology file (dmsc-topology(5))", &topology, NULL },
-		{ "setups", 'u', "LIST", "of dmsc, ecmp, crux, sincronia, module", &setups, NULL },
+		{ "setups", 'u', "LIST", "of dmsc, ecmp, stock, crux, sincronia, module", &setups,
+		  NULL },
 		{ "iterations", 'n', "N", "of each job at least (5)", &iterations, NULL },
 		{ "levels", 'l', "N", "of priority for jobs (8)", &levels, NULL },
 		{ "seed", 's', "N", "of the hashing (1)", &seed, NULL },
@@ -211,6 +219,8 @@ static int run(struct ctl *c, int argc, char **argv)
 		{ "interleave", 0, NULL, "dmsc: start times that interleave jobs", NULL,
 		  &q.interleave },
 		{ "module", 'm', "NAME", "who answers for set-up module", &module, NULL },
+		{ "measured", 0, "REPORT", "compare with what dmsc-emulate measured", &measured,
+		  NULL },
 		{ "page", 0, "FILE", "write an HTML page", &q.page, NULL },
 		{ 0 }
 	};
@@ -238,15 +248,19 @@ static int run(struct ctl *c, int argc, char **argv)
 	bad = parse_setups(list, &q);
 	if (bad)
 		return ctl_usage(c,
-				 "--setups: '%s', expected at most %d of dmsc, ecmp, crux, sincronia, module",
+				 "--setups: '%s', expected at most %d of dmsc, ecmp, stock, crux, sincronia, module",
 				 bad, MAX_SETUPS);
 	ret = jobs_read(&files, topology, &jobs, &err);
 	if (ret)
 		return ctl_fail(ret, &err);
-	ret = ctl_module(module, &q.module, &err);
-	if (!ret)
-		ret = work(c, &q, &jobs, &err);
-	module_close(&q.module);
+	if (measured) {
+		ret = simulate_measured(c, &jobs, measured, &err);
+	} else {
+		ret = ctl_module(module, &q.module, &err);
+		if (!ret)
+			ret = work(c, &q, &jobs, &err);
+		module_close(&q.module);
+	}
 	jobs_free(&jobs);
 	return ret ? ctl_fail(ret, &err) : 0;
 }

@@ -166,6 +166,9 @@ double order_model_run(struct order_model *m, const uint32_t *level, uint32_t a,
 /* Do both send over a link? */
 bool order_model_contend(const struct order_model *m, uint32_t a, uint32_t b);
 
+/* Events of all runs so far: what they cost. */
+uint64_t order_model_events(const struct order_model *m);
+
 /* Seconds that the job's traffic takes alone. */
 double order_model_comm(const struct order_model *m, uint32_t job);
 

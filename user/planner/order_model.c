@@ -40,6 +40,7 @@ struct order_model {
 	double *room;	  /* by edge, what higher levels left */
 	double *pressure; /* by edge, scratch of fill_level() */
 	double longest;	  /* iteration alone, of all jobs */
+	uint64_t events;  /* of all runs */
 };
 
 uint32_t order_first_part(const struct order_case *c, uint32_t job)
@@ -160,6 +161,11 @@ void order_model_free(struct order_model *m)
 	free(m->room);
 	free(m->pressure);
 	free(m);
+}
+
+uint64_t order_model_events(const struct order_model *m)
+{
+	return m->events;
 }
 
 double order_model_comm(const struct order_model *m, uint32_t job)
@@ -367,6 +373,7 @@ double order_model_run(struct order_model *m, const uint32_t *level, uint32_t a,
 				j->left = fmax(0, j->left - j->rate * (next - now));
 		}
 		now = next;
+		m->events++;
 		if (now >= end)
 			break;
 		for (k = 0; k < m->nr_order; k++) {

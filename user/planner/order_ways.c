@@ -72,24 +72,59 @@ out:
 	return ret;
 }
 
-/* GPUs' utilisation on these ways; negative: out of memory. */
-static double try_ways(const struct order_case *c, const uint32_t *way, const uint32_t *rank)
-{
-	struct order_model *m = order_model_new(c, way);
-	double u = -1;
+/*
+ * A run costs what its events cost, and jobs of very unlike periods have many.
+ * So a try is worth this many: most runs have fewer, and then there are more of
+ * them; a decision takes the same time in any case.
+ */
+#define EVENTS_A_TRY 500
+#define MEMORY	     256 /* runs that are remembered; a power of two */
 
-	if (m)
-		u = order_model_run(m, rank, 0, 0, ORDER_CYCLES_PLAN, NULL, NULL);
-	order_model_free(m);
-	return u;
-}
+struct memory {
+	uint64_t key; /* of the ways, 0: empty */
+	double value;
+};
 
 struct descent {
 	const struct order_case *c;
 	const uint32_t *rank;
-	uint32_t *way, tries;
+	uint32_t *way, parts;
+	int64_t events; /* that may still be run */
 	double value;
+	struct memory *known; /* what was tried already: descents come back to the same ways */
 };
+
+/* FNV-1a over the ways; two of one key are taken for the same, which a plan survives. */
+static uint64_t key_of(const uint32_t *way, uint32_t n)
+{
+	uint64_t h = 14695981039346656037ULL;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		h = (h ^ way[i]) * 1099511628211ULL;
+	return h ? h : 1;
+}
+
+/* GPUs' utilisation on the present ways; negative: out of memory. */
+static double try_ways(struct descent *d)
+{
+	uint64_t key = key_of(d->way, d->parts);
+	struct memory *m = &d->known[(key >> 32) & (MEMORY - 1)];
+	struct order_model *model;
+
+	/* A look-up costs as much as some events, and ends a search that finds nothing new. */
+	d->events -= 10;
+	if (m->key == key)
+		return m->value;
+	model = order_model_new(d->c, d->way);
+	if (!model)
+		return -1;
+	m->key = key;
+	m->value = order_model_run(model, d->rank, 0, 0, ORDER_CYCLES_PLAN, NULL, NULL);
+	d->events -= (int64_t)order_model_events(model);
+	order_model_free(model);
+	return m->value;
+}
 
 /* Each other way of part @at; 0: none is better, 1: took one, negative: out of memory. */
 static int change_part(struct descent *d, const struct order_part *part, uint32_t at)
@@ -97,12 +132,11 @@ static int change_part(struct descent *d, const struct order_part *part, uint32_
 	uint32_t old = d->way[at], keep = old, w;
 	double u;
 
-	for (w = 0; w < part->nr_ways && d->tries; w++) {
+	for (w = 0; w < part->nr_ways && d->events > 0; w++) {
 		if (w == old)
 			continue;
 		d->way[at] = w;
-		d->tries--;
-		u = try_ways(d->c, d->way, d->rank);
+		u = try_ways(d);
 		if (u < 0)
 			return -ENOMEM;
 		if (u > d->value * (1 + 1e-6)) {
@@ -120,7 +154,7 @@ static int descend(struct descent *d)
 	uint32_t k, p, at, changes;
 	int ret;
 
-	d->value = try_ways(d->c, d->way, d->rank);
+	d->value = try_ways(d);
 	if (d->value < 0)
 		return -ENOMEM;
 	do {
@@ -133,7 +167,7 @@ static int descend(struct descent *d)
 				changes += ret;
 			}
 		}
-	} while (changes && d->tries);
+	} while (changes && d->events > 0);
 	return 0;
 }
 
@@ -146,16 +180,20 @@ static int descend(struct descent *d)
 static int improve(const struct order_case *c, const uint32_t *rank, uint32_t tries, uint32_t *way)
 {
 	uint32_t parts = order_first_part(c, c->nr_jobs), state = 0x9e3779b9, k, p, at, loose = 0;
-	struct descent d = { .c = c, .rank = rank, .way = way, .tries = tries };
+	struct descent d = { .c = c, .rank = rank, .way = way, .parts = parts };
 	uint32_t *best = calloc(parts + 1, sizeof(*best));
 	double value;
-	int ret = best ? descend(&d) : -ENOMEM;
+	int ret;
+
+	d.events = (int64_t)tries * EVENTS_A_TRY;
+	d.known = calloc(MEMORY, sizeof(*d.known));
+	ret = best && d.known ? descend(&d) : -ENOMEM;
 
 	for (k = 0; k < c->nr_jobs; k++) {
 		for (p = 0; p < c->jobs[k].nr_parts; p++)
 			loose += c->jobs[k].parts[p].nr_ways > 1;
 	}
-	while (!ret && d.tries && loose > 1) {
+	while (!ret && d.events > 0 && loose > 1) {
 		memcpy(best, way, parts * sizeof(*best));
 		value = d.value;
 		for (at = 0, k = 0; k < c->nr_jobs; k++) {
@@ -167,7 +205,6 @@ static int improve(const struct order_case *c, const uint32_t *rank, uint32_t tr
 					way[at] = (state >> 8) % c->jobs[k].parts[p].nr_ways;
 			}
 		}
-		d.tries--;
 		ret = descend(&d);
 		if (d.value <= value) {
 			memcpy(way, best, parts * sizeof(*best));
@@ -175,6 +212,7 @@ static int improve(const struct order_case *c, const uint32_t *rank, uint32_t tr
 		}
 	}
 	free(best);
+	free(d.known);
 	return ret;
 }
 

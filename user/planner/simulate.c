@@ -48,6 +48,8 @@ struct flow_state {
 	uint32_t head, tail; /* steps whose messages wait; head is under way */
 	uint32_t job;
 	uint32_t place; /* in the heap of flows, NONE: not there */
+	uint32_t hops;	/* the first of its uses; acknowledgements' come behind them */
+	bool bulk;
 };
 
 struct run {
@@ -66,6 +68,49 @@ struct run {
 	struct sim_result *out;
 	bool failed;
 };
+
+/* ---- packets ---- */
+
+#define HEADERS	   52 /* of IPv4, TCP and its timestamps, within the MTU */
+#define LINK_LAYER 14 /* Ethernet, as queues count it */
+#define ACK	   (HEADERS + LINK_LAYER)
+
+/* Bytes that links carry for a message of @amount. */
+static double on_wire(const struct run *r, double amount)
+{
+	const struct sim_packets *p = r->options->packets;
+	double bytes;
+
+	if (!p || !(amount > 0))
+		return amount;
+	bytes = fmax(1, round(amount / p->scale));
+	return (bytes + ceil(bytes / (p->mtu - HEADERS)) * ACK) * p->scale;
+}
+
+/* What comes back for it, as a part of that. */
+static double acks(const struct run *r, double amount)
+{
+	const struct sim_packets *p = r->options->packets;
+	double packets = ceil(fmax(1, round(amount / p->scale)) / (p->mtu - HEADERS));
+
+	return ceil(packets / 2) * ACK * p->scale / on_wire(r, amount);
+}
+
+/* How long the last packet takes behind the flow's first link. */
+static double hop_time(const struct run *r, uint32_t flow, double amount)
+{
+	const struct sim_packets *p = r->options->packets;
+	const struct rate_flow *f = &r->rates.flows[flow];
+	double last, time = 0;
+	uint32_t u;
+
+	if (!p)
+		return 0;
+	last = fmin(fmax(1, round(amount / p->scale)) + ACK, p->mtu + LINK_LAYER) * p->scale;
+	for (u = f->first_use + 1; u < f->first_use + r->flows[flow].hops; u++)
+		time += last / r->rates.edges[r->rates.uses[u].edge].rate;
+	return time;
+}
 
 /* ---- time ---- */
 
@@ -200,6 +245,8 @@ static void settle(struct run *r, uint32_t flow)
 			double share = r->rates.uses[u].share;
 
 			r->bytes[edge] += fmin(moved, s->left) * share;
+			if (s->bulk && u == f->first_use)
+				r->out->bulk += fmin(moved, s->left) * share;
 			if (r->watched[edge] != NONE)
 				spread_bins(r, r->watched[edge], s->since, r->now, f->rate * share);
 		}
@@ -231,7 +278,7 @@ static void start_message(struct run *r, uint32_t flow, uint32_t step)
 {
 	struct flow_state *s = &r->flows[flow];
 
-	s->left = r->jobs[s->job].in->plan->ops[step].amount;
+	s->left = on_wire(r, r->jobs[s->job].in->plan->ops[step].amount);
 	s->since = r->now;
 	rates_begin(&r->rates, flow);
 	heap_add(r, flow);
@@ -362,6 +409,7 @@ static void message_sent(struct run *r, uint32_t flow)
 {
 	struct flow_state *s = &r->flows[flow];
 	uint32_t step = s->head;
+	double behind = hop_time(r, flow, r->jobs[s->job].in->plan->ops[step].amount);
 
 	settle(r, flow);
 	rates_end(&r->rates, flow);
@@ -369,7 +417,10 @@ static void message_sent(struct run *r, uint32_t flow)
 	s->head = r->jobs[s->job].next[step];
 	if (s->head != NONE)
 		start_message(r, flow, s->head);
-	done(r, s->job, step);
+	if (behind > 0)
+		timer_add(r, on_grid(r, r->now + behind), s->job, step);
+	else
+		done(r, s->job, step);
 }
 
 static void drain(struct run *r)
@@ -435,6 +486,21 @@ static bool advance(struct run *r)
 
 /* ---- set up and result ---- */
 
+/* The links of flow @flow the other way round, for what comes back. */
+static void add_acks(struct run *r, uint32_t flow, const struct plan_flow *f, uint32_t *use)
+{
+	struct rate_flow *rf = &r->rates.flows[flow];
+	uint32_t hops = rf->nr_uses, u;
+
+	for (u = rf->first_use; u < rf->first_use + hops; u++, (*use)++)
+		r->rates.uses[*use] = (struct rate_use){
+			.edge = r->rates.uses[u].edge ^ 1,
+			.share = acks(r, (double)f->bytes / (f->messages ? f->messages : 1)),
+			.flow = flow,
+		};
+	rf->nr_uses += hops;
+}
+
 static int open_job(struct run *r, uint32_t job, uint32_t *flow, uint32_t *use,
 		    struct dmsc_error *err)
 {
@@ -478,7 +544,13 @@ static int open_job(struct run *r, uint32_t job, uint32_t *flow, uint32_t *use,
 				.share = j->in->uses[in->first_use + u].share,
 				.flow = *flow,
 			};
-		r->flows[*flow] = (struct flow_state){ .head = NONE, .job = job, .place = NONE };
+		r->flows[*flow] = (struct flow_state){ .head = NONE,
+						       .job = job,
+						       .place = NONE,
+						       .hops = in->nr_uses,
+						       .bulk = p->flows[i].bulk };
+		if (r->options->packets && in->nr_uses)
+			add_acks(r, *flow, &p->flows[i], use);
 	}
 	return 0;
 }
@@ -531,7 +603,7 @@ static int open_run(struct run *r, const struct sim_setup *setup, struct dmsc_er
 	for (i = 0; i < setup->nr_jobs; i++) {
 		flows += setup->jobs[i].plan->nr_flows;
 		for (k = 0; k < setup->jobs[i].plan->nr_flows; k++)
-			uses += setup->jobs[i].flows[k].nr_uses;
+			uses += (r->options->packets ? 2 : 1) * setup->jobs[i].flows[k].nr_uses;
 	}
 	r->local_rate = plan_local_rate(setup->jobs[0].plan) / 8.0;
 	r->jobs = calloc((size_t)setup->nr_jobs + 1, sizeof(*r->jobs));

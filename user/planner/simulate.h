@@ -59,8 +59,21 @@ struct sim_setup {
 	struct sim_class classes[DMSC_NR_CLASSES];
 };
 
+/*
+ * Messages as a network carries them: cut into packets of @mtu, each with the
+ * headers of Ethernet, IPv4 and TCP with timestamps; acknowledgements of every
+ * second packet come back on the same links; behind the first link a message's last packet is
+ * sent again by every switch. On an emulated cluster sizes are divided by
+ * @scale, and packets are not.
+ */
+struct sim_packets {
+	uint32_t mtu; /* bytes, with the headers of IP and TCP */
+	double scale; /* 1: the real network */
+};
+
 struct sim_options {
-	uint32_t iterations; /* each job does as many at least; >= 1 */
+	uint32_t iterations;		   /* each job does as many at least; >= 1 */
+	const struct sim_packets *packets; /* NULL: messages are fluids */
 	/*
 	 * Events are dealt with at multiples of this, so that many near ones
 	 * cost one calculation of rates. 0: exact.
@@ -99,6 +112,7 @@ struct sim_result {
 	uint32_t nr_bins; /* that have begun */
 	struct sim_link links[SIM_WATCHED];
 	uint32_t nr_links;
+	double bulk;		/* bytes of bulk that were sent */
 	double busiest;		/* mean utilisation of the most loaded link of all */
 	uint64_t events, fills; /* what was simulated; how often rates were calculated */
 };
@@ -122,11 +136,13 @@ enum sim_kind {
 	SIM_CRUX,      /* least congested of hashed paths; jobs by Crux's levels */
 	SIM_SINCRONIA, /* paths by hash; jobs by Sincronia's levels */
 	SIM_NR_KINDS,
-	SIM_MODULE = SIM_NR_KINDS, /* paths of eight hashed ones and importance by a module */
+	SIM_STOCK = SIM_NR_KINDS, /* paths by hash; the plans' classes, without guarantees */
+	SIM_MODULE,		  /* paths of eight hashed ones and importance by a module */
 };
 
-const char *sim_kind_name(enum sim_kind kind); /* "dmsc", "ecmp", "crux", "sincronia", "module" */
-int sim_kind_parse(const char *name);	       /* -1: unknown */
+const char *
+sim_kind_name(enum sim_kind kind);    /* "dmsc", "ecmp", "crux", "sincronia", "stock", "module" */
+int sim_kind_parse(const char *name); /* -1: unknown */
 
 /**
  * sim_setup - how the flows of @plans go under @kind

@@ -22,7 +22,7 @@ const struct sim_class sim_default_classes[DMSC_NR_CLASSES] = {
 	[DMSC_CLASS_DEFAULT] = { false, 16, 50 }, [DMSC_CLASS_BULK] = { false, 4, 50 },
 };
 
-static const char *const kind_names[] = { "dmsc", "ecmp", "crux", "sincronia", "module" };
+static const char *const kind_names[] = { "dmsc", "ecmp", "crux", "sincronia", "stock", "module" };
 
 const char *sim_kind_name(enum sim_kind kind)
 {
@@ -292,7 +292,7 @@ static int find_levels(enum sim_kind kind, const struct plan *const *plans, uint
 	ret = out->level && out->sequence && out->start && out->pace && rank && way ? 0 : -ENOMEM;
 	for (k = 0; !ret && k < nr; k++)
 		out->sequence[k] = k;
-	if (!ret && kind != SIM_ECMP) {
+	if (!ret && kind != SIM_ECMP && kind != SIM_STOCK) {
 		ret = order_from_plans(plans, nr, &c, err);
 		if (!ret && kind == SIM_CRUX) {
 			ret = crux_ranks(&c, way, rank);
@@ -349,6 +349,9 @@ static void classify(enum sim_kind kind, const struct plan *p, const struct plan
 	case SIM_DMSC:
 		out->class = f->class;
 		out->rank = level;
+		return;
+	case SIM_STOCK:
+		out->class = f->class;
 		return;
 	case SIM_ECMP:
 		out->class = DMSC_CLASS_DEFAULT;

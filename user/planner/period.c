@@ -15,6 +15,9 @@
 #define PAUSE	 0.01 /* of an iteration, at least, and 2 bins */
 #define WINDOW	 0.06 /* of an iteration, to each side of where a burst is expected */
 
+#define LATE_BINS  64	/* at most, that tell how late an iteration is */
+#define LATE_LEAST 0.05 /* of its bytes; before that they tell nothing */
+
 /*
  * Bursts are late now and then, and the more so the longer an iteration is: each
  * range of lags is looked at through a window of its own, bins to each side.
@@ -37,6 +40,8 @@ struct finder {
 	double *profile;  /* a mean iteration, by bin */
 	double *onsets;	  /* the last one first */
 	uint32_t nr_onsets;
+	double *sent;  /* by bin: all bytes before it; n + 1 of them */
+	double others; /* bytes a bin that go on in the pause: not this job's */
 };
 
 /* Autocorrelation of the smoothed counts less their mean, for each lag by its own overlap. */
@@ -311,14 +316,86 @@ static double median(double *v, uint32_t n)
 	return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
+/* Of the job alone, from the bin of @from to that of @to. */
 static double bytes_between(const struct finder *f, double from, double to)
 {
-	uint32_t i = from, end = to;
-	double sum = 0;
+	uint32_t i = from, end = fmin(to, f->n);
 
-	for (; i < end && i < f->n; i++)
-		sum += f->x[i];
-	return sum;
+	return f->sent[end] - f->sent[i] - f->others * (end - i);
+}
+
+/*
+ * What goes on in the pauses, evenly as far as can be known, is others'
+ * traffic. The ends of a pause are left out: bursts are early and late.
+ */
+static void find_others(struct finder *f, double pause)
+{
+	double bytes = 0, bins = 0;
+	uint32_t k;
+
+	for (k = 0; k < f->nr_onsets; k++) {
+		double from = f->onsets[k] - 0.75 * pause, to = f->onsets[k] - 0.15 * pause - 1;
+
+		if (from < 0 || to < from + 1)
+			continue;
+		bytes += f->sent[(uint32_t)to] - f->sent[(uint32_t)from];
+		bins += (uint32_t)to - (uint32_t)from;
+	}
+	f->others = bins > 0 ? bytes / bins : 0;
+}
+
+/* When, as a part of an iteration, the one from onset @k + 1 to @k had sent @bytes. */
+static double phase_of(const struct finder *f, uint32_t k, double bytes)
+{
+	uint32_t low = f->onsets[k + 1], high = fmin(f->onsets[k], f->n), from = low;
+	double before, in;
+
+	/* the last bin before which not more than @bytes were sent */
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+
+		if (bytes_between(f, from, mid) <= bytes)
+			low = mid;
+		else
+			high = mid;
+	}
+	before = bytes_between(f, from, low);
+	in = bytes_between(f, from, low + 1) - before;
+	return (low + (in > 0 ? fmin(1, (bytes - before) / in) : 0) - f->onsets[k + 1]) /
+	       (f->onsets[k] - f->onsets[k + 1]);
+}
+
+/*
+ * How late the iteration that has begun is: what it has sent by now, the
+ * earlier ones had sent at a phase that is the earlier. Bytes tell that where
+ * they are sent fast, so all such bins of the last part of what was seen are
+ * asked, each by its bytes, and the median (by bytes) counts. What is late
+ * stays late: a delay in one place moves all that follows.
+ */
+static double lateness(const struct finder *f, const struct period *p)
+{
+	double late[LATE_BINS], total = p->bytes, sum = 0, peak = 0;
+	uint32_t i, k, n = 0, first = p->onset, seen = f->n - first, step;
+
+	for (i = first; i < f->n; i++)
+		peak = fmax(peak, f->x[i]);
+	if (bytes_between(f, first, f->n) < LATE_LEAST * total)
+		return 0;
+	step = 1 + seen / 4 / LATE_BINS;
+	for (i = f->n; i-- > f->n - seen / 4 && n < LATE_BINS; i -= step - 1) {
+		double bytes = bytes_between(f, first, i + 0.5), phase = 0;
+
+		/* between bursts, and in what may have been counted in part, time tells nothing */
+		if (f->x[i] < 0.5 * peak || bytes >= total || i < first + 2)
+			continue;
+		for (k = 0; k + 1 < f->nr_onsets; k++)
+			phase += phase_of(f, k, bytes) / (f->nr_onsets - 1);
+		late[n++] = i - p->onset - phase * p->period;
+	}
+	if (n < 3)
+		return 0;
+	sum = median(late, n);
+	return fabs(sum) <= WINDOW * p->period ? sum : 0;
 }
 
 /* Period and jitter are those of the distances; one that was skipped counts as several. */
@@ -349,13 +426,13 @@ static bool from_onsets(struct finder *f, struct period *out)
 	out->bytes = median(bytes, n);
 	out->iterations = whole;
 	out->onset = last;
-	out->next = last + out->period;
+	out->next = last + out->period + lateness(f, out);
 	return true;
 }
 
 static int find(struct finder *f, struct period *out)
 {
-	uint32_t lag, bins, end = 0, i;
+	uint32_t lag, bins, end = 0, pause, i;
 	double sum = 0;
 	int ret;
 
@@ -368,8 +445,10 @@ static int find(struct finder *f, struct period *out)
 	out->period = refine(f, lag);
 	out->iterations = f->n / out->period;
 	bins = fold(f, out->period);
-	if (find_pause(f, bins, &end)) {
+	pause = find_pause(f, bins, &end);
+	if (pause) {
 		find_onsets(f, out->period, end, bins);
+		find_others(f, pause);
 		if (from_onsets(f, out))
 			return 0;
 	}
@@ -398,7 +477,11 @@ int period_find(const double *counts, uint32_t n, struct period *out)
 	f.rho = calloc(f.longest + 2, sizeof(*f.rho));
 	f.profile = calloc(n + 1, sizeof(*f.profile));
 	f.onsets = calloc(n / PERIOD_MIN + 8, sizeof(*f.onsets));
-	ret = f.rho && f.profile && f.onsets ? find(&f, &p) : -ENOMEM;
+	f.sent = calloc((size_t)n + 1, sizeof(*f.sent));
+	for (i = 0; f.sent && i < n; i++)
+		f.sent[i + 1] = f.sent[i] + counts[i];
+	ret = f.rho && f.profile && f.onsets && f.sent ? find(&f, &p) : -ENOMEM;
+	free(f.sent);
 	free(f.rho);
 	free(f.profile);
 	free(f.onsets);

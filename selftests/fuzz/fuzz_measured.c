@@ -25,7 +25,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(s->iterations && s->least > 0 && s->least <= s->median &&
 				   s->median <= s->most && isfinite(s->most),
 			   "setup %u", i);
+		for (uint32_t k = 0; k < s->nr_local; k++)
+			FUZZ_CHECK(s->local[k] >= 0 && isfinite(s->local[k]), "local");
 		FUZZ_CHECK(s->idle == -1 || (s->idle >= 0 && s->idle <= 1 + 1e-9), "idle");
 	}
+	measured_free(&m);
 	return 0;
 }

@@ -370,7 +370,7 @@ static void test_packets(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct topology t = star(2, 10 * GBIT);
-		const struct sim_packets packets = { 1500, cases[i].scale };
+		const struct sim_packets packets = { .mtu = 1500, .scale = cases[i].scale };
 		struct sim_options o = { .iterations = 2, .packets = &packets };
 		const struct after none = { .n = 0 };
 		const struct plan *list;
@@ -543,11 +543,13 @@ static void test_measured(void **state)
 	/* One that the emulator wrote */
 	assert_int_equal(measured_read("selftests/unit/report.json", &m, &err), 0);
 	assert_int_equal(m.nr_setups, 3);
+	measured_free(&m);
 	file = temp_file(report, sizeof(report) - 1);
 	assert_int_equal(measured_read(file, &m, &err), 0);
 	assert_near(m.setups[0].median, 2.5, 1e-9);
 	assert_near(m.setups[0].most, 9, 1e-9);
 	assert_near(m.setups[0].idle, 0.25, 1e-9);
+	measured_free(&m);
 	unlink(file);
 	free(file);
 	refuse_report("{", ":1: ");

@@ -15,7 +15,6 @@
 
 #define ITERATIONS 3
 #define SEEDS	   9
-#define IDLE_LEAST 0.3 /* of the processors; below, they may have been the limit */
 
 static bool show(void *name, double part)
 {
@@ -40,11 +39,16 @@ static int kind_of(const char *setup)
 	return strcmp(setup, "dmsc") ? -1 : SIM_DMSC;
 }
 
-/* The median iteration, seconds. */
-static int median(const struct jobs *jobs, const struct measured *m, enum sim_kind kind,
+/* The median iteration, seconds. @hosts: messages within hosts take as long as was measured. */
+static int median(const struct jobs *jobs, const struct measured *m, uint32_t index, bool hosts,
 		  double *out, struct dmsc_error *err)
 {
-	const struct sim_packets packets = { .mtu = m->mtu, .scale = m->bytes };
+	const struct measured_setup *s = &m->setups[index];
+	const struct sim_packets packets = { .mtu = m->mtu,
+					     .scale = m->bytes,
+					     .local = s->local,
+					     .nr_local = hosts ? s->nr_local : 0 };
+	enum sim_kind kind = kind_of(s->name);
 	struct sim_options o = { .iterations = ITERATIONS, .packets = &packets, .progress = show };
 	uint32_t seeds = kind == SIM_DMSC ? 1 : SEEDS, n = 0, i, seed;
 	double times[SEEDS * ITERATIONS];
@@ -72,10 +76,17 @@ static int median(const struct jobs *jobs, const struct measured *m, enum sim_ki
 	return 0;
 }
 
-static void print_text(const struct ctl *c, const struct measured *m, const double *simulated)
+struct simulated {
+	double links; /* the links alone decide */
+	double hosts; /* messages within hosts take as long as was measured */
+};
+
+static void print_text(const struct ctl *c, const struct measured *m, const struct simulated *sim)
 {
-	static const char *const heads[] = { "SET-UP",	  "-MEASURED",	"-LEAST",      "-MOST",
-					     "-CPU IDLE", "-SIMULATED", "-DIFFERENCE", NULL };
+	static const char *const heads[] = { "SET-UP",	    "-MEASURED",   "-LEAST",
+					     "-MOST",	    "-CPU IDLE",   "-LINKS ALONE",
+					     "-DIFFERENCE", "-HOSTS, TOO", "-DIFFERENCE",
+					     NULL };
 	char a[UNITS_LEN];
 	struct table t;
 
@@ -88,19 +99,15 @@ static void print_text(const struct ctl *c, const struct measured *m, const doub
 		table_add(&t, "%s", units_time(s->least * 1e9, c->exact, a));
 		table_add(&t, "%s", units_time(s->most * 1e9, c->exact, a));
 		table_add(&t, s->idle < 0 ? "-" : "%.0f %%", s->idle * 100);
-		table_add(&t, "%s", units_time(simulated[i] * 1e9, c->exact, a));
-		table_add(&t, "%+.1f %%", 100 * (simulated[i] / s->median - 1));
+		table_add(&t, "%s", units_time(sim[i].links * 1e9, c->exact, a));
+		table_add(&t, "%+.1f %%", 100 * (sim[i].links / s->median - 1));
+		table_add(&t, "%s", units_time(sim[i].hosts * 1e9, c->exact, a));
+		table_add(&t, "%+.1f %%", 100 * (sim[i].hosts / s->median - 1));
 	}
 	table_print(&t);
-	for (uint32_t i = 0; i < m->nr_setups; i++) {
-		if (m->setups[i].idle < 0 || m->setups[i].idle >= IDLE_LEAST)
-			continue;
-		printf("\n%s: processors were idle for %.0f %% only, so they may have been the limit, and not the links\n",
-		       m->setups[i].name, m->setups[i].idle * 100);
-	}
 }
 
-static void print_json(const struct measured *m, const double *simulated)
+static void print_json(const struct measured *m, const struct simulated *sim)
 {
 	json_t *list = json_array();
 
@@ -108,44 +115,55 @@ static void print_json(const struct measured *m, const double *simulated)
 		const struct measured_setup *s = &m->setups[i];
 
 		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:f, s:f, s:f, s:i, s:o, s:f, s:f}",
+				      json_pack("{s:s, s:s, s:f, s:f, s:f, s:i, s:o, s:f, s:f, s:f, s:f}",
 						"name", s->name, "simulated_as",
 						sim_kind_name(kind_of(s->name)), "median_ns",
 						s->median * 1e9, "min_ns", s->least * 1e9, "max_ns",
 						s->most * 1e9, "iterations", s->iterations,
 						"cpu_idle",
 						s->idle < 0 ? json_null() : json_real(s->idle),
-						"simulated_ns", simulated[i] * 1e9, "difference",
-						simulated[i] / s->median - 1));
+						"links_ns", sim[i].links * 1e9, "links_difference",
+						sim[i].links / s->median - 1, "hosts_ns",
+						sim[i].hosts * 1e9, "hosts_difference",
+						sim[i].hosts / s->median - 1));
 	}
 	ctl_print_json(json_pack("{s:s, s:o}", "job", m->job, "measured", list));
+}
+
+static int compare(const struct jobs *jobs, const struct measured *m, const char *file,
+		   struct simulated *out, struct dmsc_error *err)
+{
+	int ret = 0;
+
+	if (jobs->nr != 1 || strcmp(jobs->plans[0].job, m->job))
+		return dmsc_fail(err, -EINVAL, "%s: job: '%s', expected the only --job, '%s'", file,
+				 m->job, jobs->plans[0].job);
+	for (uint32_t i = 0; i < m->nr_setups && !ret; i++) {
+		if (kind_of(m->setups[i].name) < 0)
+			return dmsc_fail(err, -EINVAL,
+					 "%s: setups[%u].name: '%s', expected default, stock or dmsc",
+					 file, i, m->setups[i].name);
+		ret = median(jobs, m, i, false, &out[i].links, err);
+		if (!ret)
+			ret = median(jobs, m, i, true, &out[i].hosts, err);
+	}
+	return ret;
 }
 
 int simulate_measured(struct ctl *c, const struct jobs *jobs, const char *file,
 		      struct dmsc_error *err)
 {
-	double simulated[MEASURED_SETUPS];
+	struct simulated simulated[MEASURED_SETUPS];
 	struct measured m;
 	int ret = measured_read(file, &m, err);
 
 	if (ret)
 		return ret == -ENOMEM ? ret : -EINVAL;
-	if (jobs->nr != 1 || strcmp(jobs->plans[0].job, m.job))
-		return dmsc_fail(err, -EINVAL, "%s: job: '%s', expected the only --job, '%s'", file,
-				 m.job, jobs->plans[0].job);
-	for (uint32_t i = 0; i < m.nr_setups && !ret; i++) {
-		int kind = kind_of(m.setups[i].name);
-
-		if (kind < 0)
-			ret = dmsc_fail(err, -EINVAL,
-					"%s: setups[%u].name: '%s', expected default, stock or dmsc",
-					file, i, m.setups[i].name);
-		else
-			ret = median(jobs, &m, kind, &simulated[i], err);
-	}
+	ret = compare(jobs, &m, file, simulated, err);
 	if (!ret && c->json)
 		print_json(&m, simulated);
 	else if (!ret)
 		print_text(c, &m, simulated);
+	measured_free(&m);
 	return ret;
 }

@@ -93,6 +93,41 @@ static int read_setup(const struct source *s, json_t *o, uint32_t index, struct 
 	return 0;
 }
 
+static json_t *host_of(json_t *report, json_t *instance)
+{
+	json_t *list = json_object_get(report, "instances");
+
+	if (!json_is_integer(instance) || json_integer_value(instance) < 0)
+		return NULL;
+	return json_object_get(json_array_get(list, json_integer_value(instance)), "host");
+}
+
+/* [class, from, to, bytes, ready, received], ns */
+static int read_local(const struct source *s, json_t *report, json_t *o, uint32_t index,
+		      struct measured_setup *out)
+{
+	json_t *list = json_object_get(json_object_get(o, "timeline"), "records");
+	size_t n = json_array_size(list), i;
+	char where[64];
+
+	out->local = calloc(n + 1, sizeof(*out->local));
+	if (!out->local)
+		return dmsc_fail(s->err, -ENOMEM, "%s: out of memory", s->file);
+	for (i = 0; i < n; i++) {
+		json_t *r = json_array_get(list, i), *a = host_of(report, json_array_get(r, 1));
+		double from = json_number_value(json_array_get(r, 4));
+		double to = json_number_value(json_array_get(r, 5));
+
+		if (!(from >= 0 && to >= from && to <= 1e18)) {
+			snprintf(where, sizeof(where), "setups[%u].timeline.records[%zu]", index, i);
+			return bad(s, where, "a beginning before its end");
+		}
+		if (a && json_equal(a, host_of(report, json_array_get(r, 2))))
+			out->local[out->nr_local++] = (to - from) / 1e9;
+	}
+	return 0;
+}
+
 static int read_report(const struct source *s, json_t *o, struct measured *m)
 {
 	const char *job = json_string_value(json_object_get(o, "job"));
@@ -109,8 +144,11 @@ static int read_report(const struct source *s, json_t *o, struct measured *m)
 	if (!json_array_size(setups) || json_array_size(setups) > MEASURED_SETUPS)
 		return bad(s, "setups", "a list of 1 to 8");
 	m->nr_setups = json_array_size(setups);
-	for (i = 0; i < m->nr_setups && !ret; i++)
+	for (i = 0; i < m->nr_setups && !ret; i++) {
 		ret = read_setup(s, json_array_get(setups, i), i, &m->setups[i]);
+		if (!ret)
+			ret = read_local(s, o, json_array_get(setups, i), i, &m->setups[i]);
+	}
 	return ret;
 }
 
@@ -136,5 +174,16 @@ int measured_read(const char *file, struct measured *out, struct dmsc_error *err
 	ret = json_is_object(o) ? read_report(&s, o, out) :
 				  bad(&s, "report", "an object, as dmsc-emulate writes it");
 	json_decref(o);
+	if (ret)
+		measured_free(out);
 	return ret;
+}
+
+void measured_free(struct measured *m)
+{
+	uint32_t i;
+
+	for (i = 0; i < MEASURED_SETUPS; i++)
+		free(m->setups[i].local);
+	memset(m, 0, sizeof(*m));
 }

@@ -16,7 +16,9 @@ struct measured_setup {
 	uint32_t iterations;
 	double median; /* of their lengths, seconds of emulated time */
 	double least, most;
-	double idle; /* of the processors, mean of the iterations, 0..1; -1: not known */
+	double idle;   /* of the processors, mean of the iterations, 0..1; -1: not known */
+	double *local; /* how long messages within hosts took, seconds, as they came */
+	uint32_t nr_local;
 };
 
 struct measured {
@@ -33,5 +35,6 @@ struct measured {
  * -EINVAL with "file: member: ..." for what is no such report; -errno when it cannot be read.
  */
 int measured_read(const char *file, struct measured *out, struct dmsc_error *err);
+void measured_free(struct measured *m);
 
 #endif /* DMSC_LIB_MEASURED_H */

@@ -250,6 +250,10 @@ static void settle(struct run *r, uint32_t flow)
 			if (r->watched[edge] != NONE)
 				spread_bins(r, r->watched[edge], s->since, r->now, f->rate * share);
 		}
+		if (r->options->sent)
+			r->options->sent(r->options->sent_arg, s->job,
+					 flow - r->jobs[s->job].flow_base, s->since, r->now,
+					 fmin(moved, s->left));
 		s->left = fmax(0, s->left - moved);
 	}
 	s->since = r->now;
@@ -284,6 +288,19 @@ static void start_message(struct run *r, uint32_t flow, uint32_t step)
 	heap_add(r, flow);
 }
 
+/* Of a message within a host. Which of the measured times it gets follows from its number. */
+static double local_time(const struct run *r, uint32_t job, uint32_t step)
+{
+	const struct sim_packets *p = r->options->packets;
+	uint64_t h;
+
+	if (!p || !p->nr_local)
+		return r->jobs[job].in->plan->ops[step].amount / r->local_rate;
+	h = ((uint64_t)r->jobs[job].iterations << 32 | step) * 0x9e3779b97f4a7c15ULL;
+	h = (h ^ h >> 32) * 0xbf58476d1ce4e5b9ULL;
+	return p->local[(h >> 32) % p->nr_local];
+}
+
 static void send_step(struct run *r, uint32_t job, uint32_t step)
 {
 	struct job_state *j = &r->jobs[job];
@@ -292,7 +309,12 @@ static void send_step(struct run *r, uint32_t job, uint32_t step)
 	struct flow_state *s = &r->flows[flow];
 
 	if (!r->rates.flows[flow].nr_uses) {
-		timer_add(r, on_grid(r, r->now + op->amount / r->local_rate), job, step);
+		double takes = local_time(r, job, step);
+
+		if (r->options->sent && op->amount)
+			r->options->sent(r->options->sent_arg, job, op->flow, r->now,
+					 r->now + takes, op->amount);
+		timer_add(r, on_grid(r, r->now + takes), job, step);
 		return;
 	}
 	if (!op->amount) {

@@ -69,6 +69,9 @@ struct sim_setup {
 struct sim_packets {
 	uint32_t mtu; /* bytes, with the headers of IP and TCP */
 	double scale; /* 1: the real network */
+	/* How long messages within hosts took, s: each takes one of these; 0 of them: as else */
+	const double *local;
+	uint32_t nr_local;
 };
 
 struct sim_options {
@@ -79,6 +82,12 @@ struct sim_options {
 	 * cost one calculation of rates. 0: exact.
 	 */
 	double resolution;
+	/*
+	 * Told of each stretch of time in which a flow of a job sent @bytes evenly; those of messages
+	 * within a host, too. May be NULL.
+	 */
+	void (*sent)(void *arg, uint32_t job, uint32_t flow, double from, double to, double bytes);
+	void *sent_arg;
 	/* Called now and then with the part that is done, 0..1; false: stop. May be NULL. */
 	bool (*progress)(void *arg, double part);
 	void *arg;

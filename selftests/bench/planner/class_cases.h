@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Byte counts of jobs whose classes are known: plans of well-known models, simulated
+ * with hashed paths beside their bulk, so that exchanges are late and slow as links happen to
+ * be shared, and counted in bins.
+ */
+#ifndef DMSC_BENCH_CLASS_CASES_H
+#define DMSC_BENCH_CLASS_CASES_H
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/spec.h"
+#include "planner/classify.h"
+#include "planner/planner.h"
+#include "planner/simulate.h"
+
+struct class_case {
+	const char *model, *parallel; /* the job file's */
+	bool judged;		      /* not looked at while the rules were made */
+};
+
+static const struct class_case class_cases[] = {
+	{ "gpt-13b", "tensor: 8, pipeline: 2, data: 2, micro_batches: 8", false },
+	{ "mixtral-8x7b", "tensor: 4, data: 8, expert: 8, micro_batches: 4", false },
+	{ "llama-7b", "tensor: 4, pipeline: 2, data: 4, micro_batches: 6", false },
+	{ "llama-7b", "tensor: 2, data: 16, micro_batches: 4", false },
+	{ "llama-7b", "tensor: 8, data: 4, zero: 3, micro_batches: 2", false },
+	{ "llama-13b", "tensor: 4, pipeline: 4, data: 2, micro_batches: 8", false },
+	{ "llama-13b", "tensor: 8, data: 4, micro_batches: 8, zero: 2", false },
+	{ "llama-30b", "tensor: 4, pipeline: 4, data: 1, micro_batches: 8", false },
+	{ "llama-30b", "tensor: 4, pipeline: 2, data: 4, micro_batches: 16", false },
+	{ "llama-65b", "tensor: 8, pipeline: 4, data: 2, micro_batches: 8", false },
+	{ "llama-65b", "tensor: 8, pipeline: 2, data: 4, micro_batches: 4", false },
+	{ "gpt-175b", "tensor: 8, pipeline: 4, data: 2, micro_batches: 8", false },
+	{ "gpt-175b", "tensor: 8, pipeline: 8, data: 1, micro_batches: 16", false },
+	{ "mixtral-8x7b", "tensor: 2, pipeline: 2, data: 8, expert: 4, micro_batches: 4", false },
+	{ "mixtral-8x7b", "tensor: 8, data: 4, expert: 4, micro_batches: 2", false },
+	{ "gpt-13b", "tensor: 4, pipeline: 4, data: 4, micro_batches: 12", true },
+	{ "gpt-13b", "tensor: 8, data: 8, micro_batches: 3", true },
+	{ "gpt-175b", "tensor: 8, pipeline: 2, data: 4, micro_batches: 6", true },
+	{ "gpt-175b", "tensor: 4, pipeline: 8, data: 2, micro_batches: 24", true },
+	{ "llama-7b", "tensor: 1, pipeline: 4, data: 8, micro_batches: 8", true },
+	{ "llama-7b", "tensor: 8, pipeline: 8, data: 1, micro_batches: 32", true },
+	{ "llama-13b", "tensor: 2, pipeline: 2, data: 16, micro_batches: 4, zero: 0", true },
+	{ "llama-13b", "tensor: 4, data: 16, micro_batches: 4, zero: 3", true },
+	{ "llama-30b", "tensor: 2, pipeline: 6, data: 4, micro_batches: 12", true },
+	{ "llama-65b", "tensor: 4, pipeline: 8, data: 2, micro_batches: 16, recompute: full", true },
+	{ "llama-65b", "tensor: 8, data: 8, micro_batches: 4, overlap: false", true },
+	{ "mixtral-8x7b", "tensor: 4, pipeline: 4, data: 4, expert: 4, micro_batches: 8", true },
+	{ "mixtral-8x7b", "tensor: 1, data: 32, expert: 8, micro_batches: 2", true },
+	{ "mixtral-8x7b", "tensor: 2, pipeline: 1, data: 32, expert: 8, micro_batches: 3", true },
+};
+
+#define NR_CLASS_CASES (sizeof(class_cases) / sizeof(class_cases[0]))
+
+struct class_counts {
+	const struct plan *plan;
+	float *counts; /* [flow * bins + bin] */
+	uint32_t bins;
+	double bin; /* seconds */
+};
+
+static inline void class_count(void *arg, uint32_t job, uint32_t flow, double from, double to,
+			       double bytes)
+{
+	struct class_counts *c = arg;
+	uint32_t b;
+
+	(void)job;
+	for (b = from / c->bin; b < c->bins && b * c->bin < to; b++) {
+		double part = to > from ? (fmin(to, (b + 1) * c->bin) - fmax(from, b * c->bin)) /
+						  (to - from) :
+					  1;
+
+		c->counts[(size_t)flow * c->bins + b] += bytes * part;
+	}
+}
+
+static inline struct plan class_plan(const struct class_case *x)
+{
+	char text[1024], job[] = "/tmp/dmsc-class-XXXXXX", cluster[] = "/tmp/dmsc-class-XXXXXX";
+	struct plan p = { .nr_flows = 0 };
+	struct dmsc_error err;
+	struct topology t;
+	struct job j;
+	int fd;
+
+	fd = mkstemp(job);
+	snprintf(text, sizeof(text),
+		 "name: x\npreset: %s\nparallel: {%s}\n"
+		 "bulk:\n  - {name: checkpoint, from: \"*\", to: h0, bytes: 4GiB}\n",
+		 x->model, x->parallel);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return p;
+	close(fd);
+	fd = mkstemp(cluster);
+	snprintf(text, sizeof(text),
+		 "name: x\ngenerate: {fabric: leaf-spine, leaves: 4, spines: 4, hosts: 2, gpus: 8, rate: 400Gbit}\n");
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return p;
+	close(fd);
+	if (topology_read(cluster, &t, &err)) {
+		fprintf(stderr, "%s\n", err.text);
+		return p;
+	}
+	/* The checkpoints' target is whatever the generator calls its first host. */
+	snprintf(text, sizeof(text), "%s", t.nodes[0].name);
+	if (job_read(job, &j, &err)) {
+		fprintf(stderr, "%s\n", err.text);
+	} else {
+		strcpy(j.bulk[0].to, text);
+		if (plan_job(&j, &t, &p, &err))
+			fprintf(stderr, "%s\n", err.text);
+		job_free(&j);
+	}
+	topology_free(&t);
+	unlink(job);
+	unlink(cluster);
+	return p;
+}
+
+/* How many of the case's flows there are, and how many get their class; 0: it cannot be made. */
+static inline uint32_t class_score(const struct class_case *x, uint32_t *right)
+{
+	struct plan p = class_plan(x);
+	const struct plan *list = &p;
+	struct sim_options o = { .iterations = 4 };
+	struct class_counts c = { .plan = &p, .bin = 1e-3 };
+	struct counted_flow *flows;
+	struct sim_result r;
+	struct sim_setup s;
+	struct dmsc_error err;
+	uint32_t i, n = p.nr_flows;
+	uint8_t *class;
+
+	*right = 0;
+	if (!n)
+		return 0;
+	if (sim_setup(SIM_ECMP, &list, 1, 1, false, 7, NULL, &s, &err))
+		return 0;
+	/* First how long it takes, then what is sent when. */
+	o.resolution = p.critical_path / 1e9 / 20000;
+	if (simulate(&p.topo, &s, &o, &r, &err))
+		return 0;
+	c.bins = r.end / c.bin + 1;
+	c.counts = calloc((size_t)n * c.bins, sizeof(*c.counts));
+	flows = calloc(n, sizeof(*flows));
+	class = calloc(n, 1);
+	o.sent = class_count;
+	o.sent_arg = &c;
+	sim_result_free(&r);
+	if (!simulate(&p.topo, &s, &o, &r, &err)) {
+		double period = r.jobs[0].mean / c.bin;
+
+		for (i = 0; i < n; i++)
+			flows[i] = (struct counted_flow){
+				.src = p.flows[i].src,
+				.dst = p.flows[i].dst,
+				.local = p.flows[i].path == MODEL_NONE,
+				.counts = c.counts + (size_t)i * c.bins,
+			};
+		if (!classify_flows(flows, n, c.bins, period, class)) {
+			for (i = 0; i < n; i++)
+				*right += class[i] == p.flows[i].class;
+		}
+		if (getenv("DMSC_BENCH_DEBUG")) {
+			uint32_t table[8][8] = { 0 }, k;
+
+			for (i = 0; i < n; i++)
+				table[p.flows[i].class][class[i]]++;
+			for (i = 0; i < 8; i++)
+				for (k = 0; k < 8; k++)
+					if (table[i][k])
+						fprintf(stderr, "  %s taken for %s: %u\n",
+							dmsc_class_name(i), dmsc_class_name(k),
+							table[i][k]);
+		}
+		sim_result_free(&r);
+	}
+	free(class);
+	free(flows);
+	free(c.counts);
+	sim_setup_free(&s);
+	plan_free(&p);
+	return n;
+}
+
+#endif /* DMSC_BENCH_CLASS_CASES_H */

@@ -64,9 +64,9 @@ own_config() {
 	cat "$dir/$1.config" "$dir/detectors.config"
 }
 
-# own_kernel NAME: its folder, whether it is built or not
+# own_kernel NAME: its folder, whether it is built or not; comments make no other kernel
 own_kernel() {
-	echo "$DMSC_CACHE/kernel-$1-$(own_config "$1" | sha256sum | cut -c1-16)"
+	echo "$DMSC_CACHE/kernel-$1-$(own_config "$1" | grep '^CONFIG_' | sha256sum | cut -c1-16)"
 }
 
 # need_kernel 6.12: the guests' root with that kernel, or a kernel of our own

@@ -120,6 +120,10 @@ esac
 append+=' rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tsc=reliable no_timer_check'
 # Much of an emulated processor's time would go into what no test needs.
 append+=' mitigations=off init_on_alloc=0 lsm='
+# kmemleak: SLUB's sheaves, arrays of free objects, still hold the pointer of an
+# object that was taken out of them, and are themselves looked through for
+# pointers. Caches with a debug option (red zones) have no sheaves.
+[ "$kernel" != debug ] || append+=' slab_debug=Z'
 
 mkfifo "$work/stdout"
 cat "$work/stdout" &

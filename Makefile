@@ -98,6 +98,7 @@ $(B)/lib%.a:
 
 # The loader and the tests of the BPF programs include the skeletons.
 $(call objs,user/lib/*.c) $(call objs,selftests/bpf/*.c): | $(skel)
+$(call objs,selftests/kmod/*.c): | $(B)/selftests/kmod/backlog.skel.h
 bench_bpf_objs := $(call objs,selftests/bench/bpf/*.c)
 $(bench_bpf_objs): | $(skel) $(B)/selftests/bench/bpf/floor.skel.h
 

@@ -15,6 +15,7 @@ static int __init dmsc_module_init(void)
 	err = register_qdisc(&dmsc_qdisc_ops);
 	if (err)
 		goto err_qdisc;
+	dmsc_kfuncs_init();
 	return 0;
 
 err_qdisc:

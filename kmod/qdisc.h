@@ -82,6 +82,9 @@ void dmsc_netlink_exit(void);
 void dmsc_qdisc_list(struct dmsc_qdisc *q);	/* RTNL */
 void dmsc_qdisc_unlist(struct dmsc_qdisc *q);	/* RTNL */
 
+/* kfuncs.c: no kfuncs are no error */
+void dmsc_kfuncs_init(void);
+
 /* siblings.c */
 void dmsc_siblings_update(struct dmsc_qdisc *q);	/* root lock */
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How kfuncs are defined, where a kernel has no words for it yet. */
+#ifndef DMSC_COMPAT_KFUNC_H
+#define DMSC_COMPAT_KFUNC_H
+
+#include <linux/btf.h>
+#include <linux/btf_ids.h>
+
+/* Never inlined, left out or changed: BPF programs call it by its name. */
+#ifndef __bpf_kfunc
+#define __bpf_kfunc	__used noinline
+#endif
+
+#ifndef __bpf_kfunc_start_defs
+#define __bpf_kfunc_start_defs()						\
+	__diag_push();								\
+	__diag_ignore_all("-Wmissing-declarations", "kfuncs are called by BPF");	\
+	__diag_ignore_all("-Wmissing-prototypes", "kfuncs are called by BPF")
+#define __bpf_kfunc_end_defs()	__diag_pop()
+#endif
+
+/* A set of kfuncs, and of nothing else, says so in newer kernels. */
+#ifndef BTF_KFUNCS_START
+#define BTF_KFUNCS_START(name)	BTF_SET8_START(name)
+#define BTF_KFUNCS_END(name)	BTF_SET8_END(name)
+#endif
+
+#endif /* DMSC_COMPAT_KFUNC_H */

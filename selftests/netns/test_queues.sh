@@ -68,6 +68,47 @@ equal 'what was set stays over a new plan' "$(ctl host0 class -j | json "sorted(
 ctl host0 apply "$work/plan.json" > /dev/null 2>&1
 equal 'queues follow the plan' "$(queues)" "$planned"
 
+# ranks, rates and ceilings: of the plan, and by hand over it
+of_queue() { # EXPRESSION: of the queues of $sid in class data
+	ctl host0 queue -j | json "sorted(set(($1) for q in j['queues'] if q['sid'] == $sid and q['class'] == 'data'))"
+}
+equal 'a plan without ranks' "$(of_queue "q['rank'], q['rate'], q['ceil'], q['weight']")" '[[32, 0, 0, 16]]'
+python3 - "$work/plan.json" <<-'END' > "$work/ranked.json"
+	import json, sys
+	p = json.load(open(sys.argv[1]))
+	for i in p["instances"]:
+	    if i["name"] == "small.pp0.dp0.tp0":
+	        i["rank"] = 3
+	        i["rates"] = [0, 0, 80000000, 0, 0, 0, 0, 0]
+	        i["ceilings"] = [0, 0, 400000000, 0, 0, 0, 0, 0]
+	json.dump(p, sys.stdout)
+	END
+equal 'a plan with ranks is another one' "$(ctl host0 apply -j "$work/ranked.json" | json "j['changed']")" true
+equal 'its ranks, rates and ceilings are in force' "$(of_queue "q['rank'], q['rate'], q['ceil'], q['weight']")" \
+	'[[35, 10000000, 50000000, 16]]'
+equal 'for no other queue' "$(ctl host0 queue -j | json "sorted(set(q['rank'] for q in j['queues'] if q['sid'] != $sid))")" '[32]'
+sed 's/"rank": 3/"rank": 31/' "$work/ranked.json" > "$work/bad.json"
+out=$(ctl host0 apply "$work/bad.json" 2>&1)
+equal 'a rank out of range is refused' "$?" 2
+match 'and named' "$out" 'rank'
+check 'a queue set by hand' ctl host0 queue set small.pp0.dp0.tp0 data rank=5 weight=20 ceil=60000000
+equal 'over the plan' "$(of_queue "q['rank'], q['rate'], q['ceil'], q['weight']")" '[[5, 10000000, 60000000, 20]]'
+ctl host0 queue set small.pp0.dp0.tp0 data ceil=9999999 > "$work/out" 2>&1
+equal 'a ceiling below the rate is refused' "$? $(wc -l < "$work/out")" '2 1'
+ctl host0 queue set small.pp0.dp0.tp0 tensor remaining=-1 > "$work/out" 2>&1
+equal 'so is what is no number' "$? $(wc -l < "$work/out")" '2 1'
+ctl host0 queue set small.pp0.dp1.tp0 data rank=1 > "$work/out" 2>&1
+equal 'and a queue of another host' "$? $(wc -l < "$work/out")" '2 1'
+check 'what remains is told' ctl host0 queue set "$sid" data remaining=123456
+equal 'and waits for its packets' "$(of_queue "q['remaining']")" '[123456]'
+ctl host0 apply "$work/plan.json" > /dev/null 2>&1
+equal 'what was set stays over a new plan' "$(of_queue "q['rank'], q['rate'], q['ceil'], q['weight']")" '[[5, 0, 60000000, 20]]'
+stop host0
+start host0 || exit 1
+equal 'and over a restart' "$(of_queue "q['rank'], q['rate'], q['ceil'], q['weight']")" '[[5, 0, 60000000, 20]]'
+check 'until it is unset' ctl host0 queue unset small.pp0.dp0.tp0 data
+equal 'then the plan counts' "$(of_queue "q['rank'], q['rate'], q['ceil'], q['weight']")" '[[32, 0, 0, 16]]'
+
 # a qdisc that somebody puts there anew is programmed again, without an apply
 in_ns host0 tc qdisc replace dev rail0 root pfifo
 equal 'another qdisc' "$(ctl host0 queue -j | json "len(j['queues'])")" 7
@@ -104,6 +145,37 @@ ctl host0 service exec small.checkpoint.host0.tx -- \
 	"$stream" send 10.255.0.1 10.255.0.2 "$bulk_port" 2000000 > /dev/null 2>&1
 check 'drops are told to who monitors' until_true grep -q '"event":"drops"\|"class":"bulk".*"event":"drops"' "$work/events"
 check 'and counted' [ "$(in_queue "$(service host0 small.checkpoint.host0.tx "['sid']")" bulk drop_packets)" -gt 0 ]
+
+# A ceiling far below what is offered: packets wait, so the queue is congested,
+# and the class is starved (within a millisecond, which is asked for). Looks are
+# taken as packets come and go, so there is other traffic, too.
+ctl host0 class set bulk limit=4000000 ceil=4000 ecn=2000 starve=1 > /dev/null
+for peer in 10.0.0.1 10.0.0.3; do
+	in_ns host0 ping -q -i 0.05 $peer > /dev/null 2>&1 &
+	pids+=($!)
+done
+ctl host0 service exec small.checkpoint.host0.tx -- \
+	"$stream" send 10.255.0.1 10.255.0.2 "$bulk_port" 2000000 > /dev/null 2>&1 &
+pids+=($!)
+(exec nsenter --net="/run/netns/$prefix-host0" -- "$dmscctl" --socket "$work/host0/sock" \
+	monitor) > "$work/words" 2> /dev/null &
+pids+=($!)
+event() { # EXPRESSION: does an event match?
+	python3 - "$work/events" "$1" <<-'END'
+		import json, sys
+		lines = open(sys.argv[1]).read().split("\n")[:-1]
+		sys.exit(not any(eval(f"({sys.argv[2]})", {"e": json.loads(l)}) for l in lines))
+		END
+}
+bulk_sid=$(service host0 small.checkpoint.host0.tx "['sid']")
+check 'congestion is told with service and class' until_true event \
+	"e['event'] == 'congested' and e['sid'] == $bulk_sid and e['name'] == 'small.checkpoint.host0.tx'
+	 and e['class'] == 'bulk' and e['interface'] in ('rail0', 'rail1') and e['backlog_bytes'] > 2000"
+check 'starvation is told with the class' until_true event \
+	"e['event'] == 'starved' and e['class'] == 'bulk' and e['starve'] == 1 and e['backlog_packets'] > 0"
+check 'and in words' until_true grep -q \
+	"^.* congested on rail[01]: the queue of small.checkpoint.host0.tx (SID $bulk_sid), class bulk, holds" "$work/words"
+check 'all of it' until_true grep -q "starved on rail[01]: class bulk sent nothing for 1 ms" "$work/words"
 
 check 'off' ctl host0 off
 equal 'no queue is left' "$(ctl host0 queue -j | json "len(j['queues'])")" 0

@@ -188,6 +188,72 @@ static void test_settings(void **state)
 	registry_close(r);
 }
 
+/* Queues set by hand: by service and class; a set replaces, nothing given forgets. */
+static void test_queues_by_hand(void **state)
+{
+	struct registry *r = open_registry();
+	struct queue_queue q = { .class = 2 };
+	struct registry_queue *list;
+	struct dmsc_error err;
+	sqlite3 *db;
+	char file[96];
+	size_t n;
+
+	(void)state;
+	assert_int_equal(registry_queues(r, &list, &n, &err), 0);
+	assert_int_equal(n, 0);
+	free(list);
+	queue_queue_option_set(&q, QUEUE_QUEUE_RANK, 0);
+	queue_queue_option_set(&q, QUEUE_QUEUE_CEIL, DMSC_RATE_MAX);
+	queue_queue_option_set(&q, QUEUE_QUEUE_REMAINING, 5);
+	assert_int_equal(registry_queue_set(r, "b", &q, &err), 0);
+	q.class = 3;
+	assert_int_equal(registry_queue_set(r, "b", &q, &err), 0);
+	q = (struct queue_queue){ .class = 3 };
+	queue_queue_option_set(&q, QUEUE_QUEUE_WEIGHT, 7);
+	assert_int_equal(registry_queue_set(r, "b", &q, &err), 0);
+	assert_int_equal(registry_queue_set(r, "a", &q, &err), 0);
+	registry_close(r);
+
+	r = open_registry();
+	assert_int_equal(registry_queues(r, &list, &n, &err), 0);
+	assert_int_equal(n, 3);
+	assert_string_equal(list[0].service, "a");
+	assert_string_equal(list[1].service, "b");
+	assert_int_equal(list[1].queue.class, 2);
+	/* what remains is of one transfer */
+	assert_int_equal(list[1].queue.given, QUEUE_QUEUE_RANK | QUEUE_QUEUE_CEIL);
+	assert_int_equal(list[1].queue.rank, 0);
+	assert_true(list[1].queue.ceil == DMSC_RATE_MAX);
+	assert_int_equal(list[2].queue.class, 3);
+	assert_int_equal(list[2].queue.given, QUEUE_QUEUE_WEIGHT);
+	free(list);
+	q.given = 0;
+	assert_int_equal(registry_queue_set(r, "a", &q, &err), 0);
+	assert_int_equal(registry_queues(r, &list, &n, &err), 0);
+	assert_int_equal(n, 2);
+	free(list);
+	registry_close(r);
+
+	/* what another release may have left */
+	snprintf(file, sizeof(file), "%s/registry.db", dir);
+	assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				      "DELETE FROM queue_options; INSERT INTO queue_options VALUES"
+				      " ('c', 2, 'colour', 1), ('c', 2, 'rank', 63),"
+				      " ('c', 2, 'rate', -1), ('c', 2, 'weight', 9), ('c', 8, 'rank', 1)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	r = open_registry();
+	assert_int_equal(registry_queues(r, &list, &n, &err), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(list[0].queue.given, QUEUE_QUEUE_WEIGHT);
+	assert_int_equal(list[0].queue.weight, 9);
+	free(list);
+	registry_close(r);
+}
+
 /* Writes generations until it is killed; what it leaves is one of them, whole. */
 static void test_killed(void **state)
 {
@@ -287,6 +353,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_stage_commit, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_settings, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_queues_by_hand, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
 	};

@@ -434,6 +434,15 @@ static const struct plan_case plans[] = {
 	{ "\"share\":[1.0", "\"share\":[\"1\"", "paths[0].share: expected a number, 0 to 1" },
 	{ "\"edge_load\":[", "\"edge_load\":[-", "edge_load: expected a number, not negative" },
 	{ "\"bulk\":false", "\"bulk\":0", "flows[0].bulk: expected true or false" },
+	{ "\"mic\":65536", "\"mic\":65536,\"rank\":31", "instances[0].rank: expected a whole" },
+	{ "\"mic\":65536", "\"mic\":65536,\"rank\":\"1\"", "instances[0].rank: expected a whole" },
+	{ "\"mic\":65536", "\"mic\":65536,\"rates\":[0]",
+	  "instances[0].rates: expected a list of 8" },
+	{ "\"mic\":65536", "\"mic\":65536,\"rates\":[0,0,7999,0,0,0,0,0]",
+	  "instances[0].rates: expected a list of 8 rates, 0 or 8000 to" },
+	{ "\"mic\":65536",
+	  "\"mic\":65536,\"rates\":[0,0,16000,0,0,0,0,0],\"ceilings\":[0,0,8000,0,0,0,0,0]",
+	  "instances[0].ceilings: expected none below the rate" },
 };
 
 static void test_plans(void **state)
@@ -457,6 +466,37 @@ static void test_plans(void **state)
 	plan_free(&p);
 }
 
+/* What queues get goes into a plan and comes back; what is not said is not written. */
+static void test_plan_queueing(void **state)
+{
+	struct plan p = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL), back;
+	char *text = plan_to_text(&p, NULL);
+	struct plan_instance *in = &p.instances[1];
+	struct dmsc_error err;
+
+	(void)state;
+	assert_null(strstr(text, "\"rank\""));
+	assert_null(strstr(text, "\"rates\""));
+	assert_int_equal(plan_from_text(text, strlen(text), &back, &err), 0);
+	assert_int_equal(back.instances[1].rank, 0);
+	assert_int_equal(back.instances[1].rate[DMSC_CLASS_DATA], 0);
+	free(text);
+	plan_free(&back);
+
+	in->rank = PLAN_RANK_MAX;
+	in->rate[DMSC_CLASS_DATA] = DMSC_RATE_MIN;
+	in->ceil[DMSC_CLASS_DATA] = DMSC_RATE_MAX;
+	text = plan_to_text(&p, NULL);
+	assert_int_equal(plan_from_text(text, strlen(text), &back, &err), 0);
+	assert_int_equal(back.instances[0].rank, 0);
+	assert_int_equal(back.instances[1].rank, PLAN_RANK_MAX);
+	assert_memory_equal(back.instances[1].rate, in->rate, sizeof(in->rate));
+	assert_memory_equal(back.instances[1].ceil, in->ceil, sizeof(in->ceil));
+	free(text);
+	plan_free(&back);
+	plan_free(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_aicb),	       cmocka_unit_test(test_files),
 		cmocka_unit_test(test_mutations),      cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_plan_mutations), cmocka_unit_test(test_plans),
+		cmocka_unit_test(test_plan_queueing),
 	};
 	/* Whoever allocates by what a file claims is found out. */
 	struct rlimit limit = { 2UL << 30, 2UL << 30 };

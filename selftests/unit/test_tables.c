@@ -364,9 +364,25 @@ static void test_rows(void **state)
 	assert_int_equal(t.queues[0].slot, 1);
 	assert_int_equal(t.queues[1].sid, 101);
 	assert_int_equal(t.queues[1].weight, DMSC_WEIGHT_DEFAULT);
+	assert_int_equal(t.queues[1].given, QUEUE_QUEUE_RANK | QUEUE_QUEUE_RATE | QUEUE_QUEUE_CEIL);
+	assert_int_equal(t.queues[1].rank, DMSC_RANK_DEFAULT);
+	assert_true(!t.queues[1].rate && !t.queues[1].ceil);
 	assert_int_equal(t.t.profile.dscp[DMSC_CLASS_TENSOR], 46);
 	assert_int_equal(t.t.profile.class_of[46], DMSC_CLASS_TENSOR);
 	assert_int_equal(t.t.profile.class_of[47], 0xff);
+	tables_free(&t);
+
+	/* ranks, rates and ceilings are an instance's own, the latter by class */
+	s.plan.instances[1].rank = 3;
+	s.plan.instances[1].rate[DMSC_CLASS_DATA] = 1000;
+	s.plan.instances[1].ceil[DMSC_CLASS_DATA] = DMSC_RATE_MAX;
+	s.plan.instances[1].ceil[DMSC_CLASS_TENSOR] = 7777;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	assert_int_equal(t.queues[0].rank, DMSC_RANK_DEFAULT);
+	assert_int_equal(t.queues[1].rank, DMSC_RANK_DEFAULT + 3);
+	assert_int_equal(t.queues[1].class, DMSC_CLASS_DATA);
+	assert_int_equal(t.queues[1].rate, 1000);
+	assert_true(t.queues[1].ceil == DMSC_RATE_MAX);
 	tables_free(&t);
 }
 

@@ -26,6 +26,23 @@ static void print_denied(const struct ctl *c, const char *name, const json_t *ev
 	putchar('\n');
 }
 
+/* "congested on rail0: the queue of job.pp0.dp0.tp3 (SID 7), class data, holds 2.1 MB" */
+static void print_congested(const struct ctl *c, const json_t *ev)
+{
+	char size[UNITS_LEN];
+
+	printf("congested on %s: ", ctl_str(ev, "interface"));
+	if (!ctl_int(ev, "slot"))
+		printf("a flow without a queue of its own");
+	else if (*ctl_str(ev, "name"))
+		printf("the queue of %s (SID %lld)", ctl_str(ev, "name"), ctl_int(ev, "sid"));
+	else
+		printf("the queue of SID %lld", ctl_int(ev, "sid"));
+	printf(", class %s, holds %s in %lld packets\n", ctl_str(ev, "class"),
+	       units_bytes(ctl_int(ev, "backlog_bytes"), c->exact, size),
+	       ctl_int(ev, "backlog_packets"));
+}
+
 static void print_event(const struct ctl *c, const json_t *ev)
 {
 	const char *name = ctl_str(ev, "event"), *state = ctl_str(ev, "state");
@@ -44,8 +61,15 @@ static void print_event(const struct ctl *c, const json_t *ev)
 		       ctl_plain(c), strcmp(state, "up") ? ": " : "",
 		       strcmp(state, "up") ? ctl_str(ev, "reason") : "");
 	else if (!strcmp(name, "drops"))
-		printf("drops on interface %lld in class %s: %lld packets so far\n",
-		       ctl_int(ev, "ifindex"), ctl_str(ev, "class"), ctl_int(ev, "packets"));
+		printf("drops on %s in class %s: %lld packets so far\n", ctl_str(ev, "interface"),
+		       ctl_str(ev, "class"), ctl_int(ev, "packets"));
+	else if (!strcmp(name, "congested"))
+		print_congested(c, ev);
+	else if (!strcmp(name, "starved"))
+		printf("starved on %s: class %s sent nothing for %lld ms, %s in %lld packets wait\n",
+		       ctl_str(ev, "interface"), ctl_str(ev, "class"), ctl_int(ev, "starve"),
+		       units_bytes(ctl_int(ev, "backlog_bytes"), c->exact, date),
+		       ctl_int(ev, "backlog_packets"));
 	else if (!strcmp(name, "denied") || !strcmp(name, "audit"))
 		print_denied(c, name, ev);
 	else
@@ -94,7 +118,7 @@ static int run(struct ctl *c, int argc, char **argv)
 const struct command cmd_monitor = {
 	.name = "monitor",
 	.usage = "",
-	.summary = "events as they happen: generations, paths, drops, denials",
+	.summary = "events as they happen: generations, paths, drops, congestion, denials",
 	.details = "With --json one object a line. Ends with ^C, or when dmscd stops.",
 	.run = run,
 };

@@ -181,10 +181,11 @@ static void take_over(struct daemon *d, struct apply *a)
 static int apply_finish(struct daemon *d, struct apply *a, json_t **answer, struct dmsc_error *err)
 {
 	struct hostplan *hp = a->hp;
-	bool changed = true, same_text = false;
+	bool changed = true, requeued = false, same_text = false;
 	size_t len = 0;
 	uint8_t *flags = calloc(hp->tables.t.nr_paths + 1, 1);
 	void *blob = tables_blob(&hp->tables, &len);
+	struct queue_undo undo = { 0 };
 	int ret;
 
 	if (!flags || !blob) {
@@ -197,7 +198,9 @@ static int apply_finish(struct daemon *d, struct apply *a, json_t **answer, stru
 	warn_paths(a, flags);
 	if (same_as_stored(d, hp, blob, len, &same_text)) {
 		changed = false;
-		ret = queuectl_program(d, hp, a->warnings, NULL, err);
+		ret = queuectl_program(d, hp, a->warnings, &undo, err);
+		/* The tables do not hold ranks and rates. */
+		requeued = undo.nr_qdiscs;
 		for (uint32_t p = 1; p < hp->tables.t.nr_paths && !ret; p++) {
 			hp->paths[p].flags = flags[p];
 			if (d->dp)
@@ -209,12 +212,14 @@ static int apply_finish(struct daemon *d, struct apply *a, json_t **answer, stru
 				ret = registry_commit(d->registry, &hp->plan, hp->host,
 						      hp->generation, err);
 		}
+		if (ret)
+			queuectl_undo(d, &undo);
 	} else {
 		ret = change(d, a, blob, len, flags, err);
 	}
 	if (ret)
 		goto out;
-	*answer = result(d, a, false, changed);
+	*answer = result(d, a, false, changed || requeued);
 	if (changed) {
 		log_info("generation %u: job %s, %u instances here, %zu paths", hp->generation,
 			 hp->plan.job, hp->nr_local, hp->tables.t.nr_paths - 1);
@@ -224,6 +229,7 @@ static int apply_finish(struct daemon *d, struct apply *a, json_t **answer, stru
 	}
 	take_over(d, a);
 out:
+	queuectl_undo_free(&undo);
 	free(flags);
 	free(blob);
 	return ret;

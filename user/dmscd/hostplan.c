@@ -149,6 +149,14 @@ void hostplan_free(struct hostplan *hp)
 	free(hp);
 }
 
+const struct plan_instance *hostplan_service(const struct hostplan *hp, uint32_t sid)
+{
+	for (uint32_t i = 0; i < hp->plan.nr_instances; i++)
+		if (hp->plan.instances[i].sid == sid)
+			return &hp->plan.instances[i];
+	return NULL;
+}
+
 struct rail *hostplan_rail(struct hostplan *hp, uint32_t link)
 {
 	for (uint32_t i = 0; i < hp->nr_rails; i++)

@@ -72,6 +72,9 @@ void hostplan_retire_cgroups(struct daemon *d, const struct hostplan *old,
 /** hostplan_build - the tables; after hostplan_cgroups() */
 int hostplan_build(struct daemon *d, struct hostplan *hp, struct dmsc_error *err);
 
+/** hostplan_service - the plan's instance with this SID, on whatever host; NULL: none */
+const struct plan_instance *hostplan_service(const struct hostplan *hp, uint32_t sid);
+
 /** hostplan_rail - by topology link; NULL: not a rail of this host */
 struct rail *hostplan_rail(struct hostplan *hp, uint32_t link);
 

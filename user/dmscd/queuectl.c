@@ -2,14 +2,54 @@
 #include "dmscd/queuectl.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dmscd/daemon.h"
+#include "dmscd/override.h"
 #include "lib/log.h"
 
 #define MODULE_MISSING \
 	"kernel module sch_dmsc is not loaded; using stock qdiscs; classification, DSCP and steering work"
+
+/* What those who monitor are told of an event of the module. */
+static void tell(struct daemon *d, const struct queue_event *ev)
+{
+	const bool of_queue = ev->event == DMSC_EVENT_CONGESTED;
+	const struct queue_stats *s = of_queue ? &ev->queue.stats : &ev->class.stats;
+	const struct plan_instance *in = NULL;
+	char ifname[IF_NAMESIZE];
+	json_t *o;
+
+	if (!if_indextoname(ev->ifindex, ifname))
+		strcpy(ifname, "?");
+	o = json_pack("{s:i, s:s, s:s}", "ifindex", (int)ev->ifindex, "interface", ifname, "class",
+		      dmsc_class_name(of_queue ? ev->queue.class : ev->class.id));
+	switch (ev->event) {
+	case DMSC_EVENT_DROPS:
+		json_object_set_new(o, "packets", json_integer(s->drop_packets));
+		json_object_set_new(o, "bytes", json_integer(s->drop_bytes));
+		daemon_event(d, "drops", o);
+		return;
+	case DMSC_EVENT_CONGESTED:
+		if (d->current && ev->queue.sid)
+			in = hostplan_service(d->current, ev->queue.sid);
+		json_object_set_new(o, "slot", json_integer(ev->queue.slot));
+		json_object_set_new(o, "sid", json_integer(ev->queue.sid));
+		json_object_set_new(o, "name", in ? json_string(in->name) : json_null());
+		break;
+	case DMSC_EVENT_STARVED:
+		json_object_set_new(o, "starve", json_integer(ev->class.starve));
+		break;
+	default:
+		json_decref(o);
+		return;
+	}
+	json_object_set_new(o, "backlog_packets", json_integer(s->backlog_packets));
+	json_object_set_new(o, "backlog_bytes", json_integer(s->backlog_bytes));
+	daemon_event(d, of_queue ? "congested" : "starved", o);
+}
 
 static int on_queue_event(sd_event_source *s, int fd, uint32_t revents, void *arg)
 {
@@ -31,12 +71,7 @@ static int on_queue_event(sd_event_source *s, int fd, uint32_t revents, void *ar
 			sd_event_source_set_enabled(d->queue_events, SD_EVENT_OFF);
 			break;
 		}
-		if (ev.event == DMSC_EVENT_DROPS)
-			daemon_event(d, "drops",
-				     json_pack("{s:i, s:s, s:I, s:I}", "ifindex", (int)ev.ifindex,
-					       "class", dmsc_class_name(ev.class.id), "packets",
-					       (json_int_t)ev.class.stats.drop_packets, "bytes",
-					       (json_int_t)ev.class.stats.drop_bytes));
+		tell(d, &ev);
 	}
 	return 0;
 }
@@ -149,6 +184,18 @@ static bool has_classes(const struct queue_undo *now, uint32_t ifindex, uint32_t
 	return nr_copies(now, ifindex, handle) > 0;
 }
 
+/* What a plan or a person sets of a queue; hints come and go. */
+static bool queue_same(const struct queue_queue *has, const struct queue_queue *want)
+{
+	uint32_t rank = want->given & QUEUE_QUEUE_RANK ? want->rank : DMSC_RANK_DEFAULT;
+	uint64_t rate = want->given & QUEUE_QUEUE_RATE ? want->rate : 0;
+	uint64_t ceil = want->given & QUEUE_QUEUE_CEIL ? want->ceil : 0;
+
+	return has->slot == want->slot && has->class == want->class && has->sid == want->sid &&
+	       has->weight == want->weight && has->rank == rank && has->rate == rate &&
+	       has->ceil == ceil;
+}
+
 /* @want is sorted by slot, and a slot is one queue. */
 static bool has_queues(const struct queue_undo *now, uint32_t ifindex, uint32_t handle,
 		       const struct queue_queue *want, size_t n)
@@ -169,8 +216,7 @@ static bool has_queues(const struct queue_undo *now, uint32_t ifindex, uint32_t 
 			else
 				hi = mid;
 		}
-		if (lo == n || want[lo].slot != e->queue.slot || want[lo].class != e->queue.class ||
-		    want[lo].weight != e->queue.weight || want[lo].sid != e->queue.sid)
+		if (lo == n || !queue_same(&e->queue, &want[lo]))
 			return false;
 		have++;
 	}
@@ -235,9 +281,9 @@ static int program_rail(struct daemon *d, const struct rail *rail,
 int queuectl_program(struct daemon *d, struct hostplan *hp, json_t *warnings,
 		     struct queue_undo *undo, struct dmsc_error *err)
 {
-	const struct queue_queue *queues = hp ? hp->tables.queues : NULL;
 	size_t n = hp ? hp->tables.nr_queues : 0;
 	struct queue_class classes[DMSC_NR_CLASSES];
+	struct queue_queue *queues = NULL;
 	struct queue_undo own = { 0 };
 	struct queue_qdisc *all = NULL;
 	size_t nr_all = 0;
@@ -250,6 +296,8 @@ int queuectl_program(struct daemon *d, struct hostplan *hp, json_t *warnings,
 		return 0;
 	}
 	ret = classes_of(d, classes, err);
+	if (!ret && hp)
+		ret = override_apply(d, hp, &queues, err);
 	if (!ret)
 		ret = queues_get_classes(d->queues, 0, &own.classes, &own.nr_classes, err);
 	if (!ret)
@@ -262,6 +310,7 @@ int queuectl_program(struct daemon *d, struct hostplan *hp, json_t *warnings,
 			ret = program_qdisc(d, &all[i], classes, NULL, 0, &own, err);
 		free(all);
 	}
+	free(queues);
 	if (ret)
 		queuectl_undo(d, &own);
 	if (ret || !undo)

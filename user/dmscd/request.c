@@ -13,6 +13,7 @@
 #include "dmscd/control.h"
 #include "dmscd/daemon.h"
 #include "dmscd/datapath.h"
+#include "dmscd/override.h"
 #include "dmscd/policy.h"
 #include "dmscd/queuectl.h"
 #include "dmscd/watch.h"
@@ -444,12 +445,9 @@ static int do_class_set(struct call *c)
 
 static const char *service_name(struct daemon *d, uint32_t sid)
 {
-	struct hostplan *hp = d->current;
+	const struct plan_instance *in = d->current ? hostplan_service(d->current, sid) : NULL;
 
-	for (uint32_t i = 0; hp && i < hp->plan.nr_instances; i++)
-		if (hp->plan.instances[i].sid == sid)
-			return hp->plan.instances[i].name;
-	return NULL;
+	return in ? in->name : NULL;
 }
 
 static void add_service(struct daemon *d, json_t *o, uint32_t sid)
@@ -458,6 +456,21 @@ static void add_service(struct daemon *d, json_t *o, uint32_t sid)
 
 	json_object_set_new(o, "sid", json_integer(sid));
 	json_object_set_new(o, "name", name ? json_string(name) : json_null());
+}
+
+static json_t *queue_json(const struct queue_queue *q)
+{
+	json_t *o = json_pack("{s:i, s:s, s:i}", "slot", (int)q->slot, "class",
+			      dmsc_class_name(q->class), "weight", (int)q->weight);
+
+	for (int i = 0; i < QUEUE_QUEUE_OPTIONS; i++) {
+		const struct queue_queue_option *option = &queue_queue_options[i];
+
+		if (q->given & option->given)
+			json_object_set_new(o, option->name,
+					    json_integer(queue_queue_option_get(q, option->given)));
+	}
+	return o;
 }
 
 static int do_queues(struct call *c)
@@ -477,8 +490,7 @@ static int do_queues(struct call *c)
 	out = json_array();
 	for (size_t i = 0; i < n; i++) {
 		const struct queue_queue *q = &list[i].queue;
-		json_t *o = json_pack("{s:i, s:s, s:i}", "slot", (int)q->slot, "class",
-				      dmsc_class_name(q->class), "weight", (int)q->weight);
+		json_t *o = queue_json(q);
 
 		add_interface(o, list[i].ifindex, list[i].handle);
 		add_service(d, o, q->sid);
@@ -487,6 +499,63 @@ static int do_queues(struct call *c)
 	}
 	free(list);
 	*c->answer = json_pack("{s:o}", "queues", out);
+	return 0;
+}
+
+static int queue_options(struct call *c, struct queue_queue *q)
+{
+	for (int i = 0; i < QUEUE_QUEUE_OPTIONS; i++) {
+		const struct queue_queue_option *o = &queue_queue_options[i];
+		const json_t *v = json_object_get(c->req, o->name);
+
+		if (!v)
+			continue;
+		if (!json_is_integer(v) || json_integer_value(v) < 0)
+			return dmsc_fail(c->err, -EINVAL,
+					 "request: %s: expected a whole number, not below 0",
+					 o->name);
+		/* What does not fit the field must not look as if it did. */
+		if ((uint64_t)json_integer_value(v) > o->max)
+			return dmsc_fail(c->err, -EINVAL, "queue: %s: %lld, expected at most %llu",
+					 o->name, (long long)json_integer_value(v),
+					 (unsigned long long)o->max);
+		queue_queue_option_set(q, o->given, json_integer_value(v));
+	}
+	return 0;
+}
+
+static int do_queue_set(struct call *c)
+{
+	const char *service = want_string(c, "service"), *name = want_string(c, "class");
+	const json_t *forget = json_object_get(c->req, "forget");
+	struct queue_queue change = { 0 }, now = { 0 };
+	struct daemon *d = c->d;
+	int class, ret;
+
+	if (!service || !name)
+		return -EINVAL;
+	class = dmsc_class_parse(name);
+	if (class < 0)
+		return dmsc_fail(c->err, -EINVAL,
+				 "queue: class: '%.64s', expected control, gateway, tensor, expert, pipeline, data, default or bulk",
+				 name);
+	if (forget && !json_is_boolean(forget))
+		return dmsc_fail(c->err, -EINVAL, "request: forget: expected true or false");
+	ret = queue_options(c, &change);
+	if (!ret && !change.given && !json_is_true(forget))
+		ret = dmsc_fail(c->err, -EINVAL,
+				"queue: nothing to set, expected weight, rank, rate, ceil or remaining");
+	if (!ret && d->apply)
+		ret = dmsc_fail(c->err, -EBUSY, "queue: another apply is under way");
+	if (!ret)
+		ret = override_set(d, service, class, &change, json_is_true(forget), &now, c->err);
+	if (ret)
+		return ret;
+	*c->answer = json_pack("{s:o}", "queue", queue_json(&now));
+	if (!d->queues)
+		json_object_set_new(*c->answer, "warnings",
+				    json_pack("[o]", json_sprintf("queues: %s; stored for later",
+								  d->queues_why.text)));
 	return 0;
 }
 
@@ -585,7 +654,7 @@ static const struct {
 	{ "queues", do_queues },   { "counters", do_counters },
 	{ "policy", do_policy },   { "explain", do_explain },
 	{ "trace", do_trace },	   { "off", do_off },
-	{ "monitor", do_monitor },
+	{ "monitor", do_monitor }, { "queue-set", do_queue_set },
 };
 
 int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answer,
@@ -610,6 +679,6 @@ int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answ
 		return 0;
 	}
 	return dmsc_fail(err, -EINVAL,
-			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, counters, policy, explain, trace, off or monitor",
+			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, queue-set, counters, policy, explain, trace, off or monitor",
 			 cmd);
 }

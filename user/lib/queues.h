@@ -71,6 +71,7 @@ enum {
 	QUEUE_QUEUE_RATE = 1 << 1,
 	QUEUE_QUEUE_CEIL = 1 << 2,
 	QUEUE_QUEUE_REMAINING = 1 << 3,
+	QUEUE_QUEUE_WEIGHT = 1 << 4, /* the weight is sent in any case */
 };
 
 struct queue_queue {
@@ -82,6 +83,28 @@ struct queue_queue {
 	uint64_t remaining;	  /* bytes, 0 not known; left out: as it is */
 	struct queue_stats stats; /* only read */
 };
+
+/* What may be set of a queue, by name; ranges as in linux/dmsc.h. */
+struct queue_queue_option {
+	const char *name;
+	uint32_t given;	   /* QUEUE_QUEUE_ */
+	uint64_t min, max; /* 0 is always taken where @zero */
+	bool zero;
+	bool kept; /* stays set; remaining is of one transfer only */
+};
+
+#define QUEUE_QUEUE_OPTIONS 5
+extern const struct queue_queue_option queue_queue_options[QUEUE_QUEUE_OPTIONS];
+
+uint64_t queue_queue_option_get(const struct queue_queue *q, uint32_t given);
+/* Marks it as given. */
+void queue_queue_option_set(struct queue_queue *q, uint32_t given, uint64_t value);
+
+/** queue_queue_merge - what @from gives, over @q */
+void queue_queue_merge(struct queue_queue *q, const struct queue_queue *from);
+
+/** queue_queue_check - are all values that are given in range? -EINVAL: no, @err says which */
+int queue_queue_check(const struct queue_queue *q, struct dmsc_error *err);
 
 struct queue_event {
 	uint32_t event, ifindex, handle;

@@ -41,10 +41,17 @@ static const char schema[] =
 	"  id INTEGER PRIMARY KEY, mode INTEGER NOT NULL, weight INTEGER NOT NULL,"
 	"  share INTEGER NOT NULL, lim INTEGER NOT NULL, ecn INTEGER NOT NULL);";
 
-/* Of classes, what is not in every one: a name of queue_class_options. */
+/*
+ * Of classes, what is not in every one: a name of queue_class_options. Of queues,
+ * what was set by hand: a name of queue_queue_options.
+ */
 static const char schema_options[] = "CREATE TABLE IF NOT EXISTS class_options ("
 				     "  id INTEGER NOT NULL, name TEXT NOT NULL,"
-				     "  value INTEGER NOT NULL, PRIMARY KEY (id, name))";
+				     "  value INTEGER NOT NULL, PRIMARY KEY (id, name));"
+				     "CREATE TABLE IF NOT EXISTS queue_options ("
+				     "  service TEXT NOT NULL, class INTEGER NOT NULL,"
+				     "  name TEXT NOT NULL, value INTEGER NOT NULL,"
+				     "  PRIMARY KEY (service, class, name))";
 
 static int sql_fail(struct registry *r, struct dmsc_error *err, const char *doing)
 {
@@ -663,4 +670,101 @@ int registry_class_get(struct registry *r, uint32_t id, struct queue_class *out,
 	}
 	sqlite3_finalize(stmt);
 	return ret ? ret : read_class_options(r, out, err);
+}
+
+static int drop_queue(struct registry *r, const char *service, uint32_t class,
+		      struct dmsc_error *err)
+{
+	sqlite3_stmt *stmt;
+	int ret;
+
+	ret = sql_prepare(r, &stmt, err, "DELETE FROM queue_options WHERE service = ? AND class = ?",
+			  "ti", service, (int64_t)class);
+	return ret ? ret : sql_finish(r, stmt, err);
+}
+
+int registry_queue_set(struct registry *r, const char *service, const struct queue_queue *q,
+		       struct dmsc_error *err)
+{
+	sqlite3_stmt *stmt;
+	int ret = begin(r, err);
+
+	if (ret)
+		return ret;
+	ret = drop_queue(r, service, q->class, err);
+	for (int i = 0; i < QUEUE_QUEUE_OPTIONS && !ret; i++) {
+		const struct queue_queue_option *o = &queue_queue_options[i];
+
+		if (!(q->given & o->given) || !o->kept)
+			continue;
+		ret = sql_prepare(r, &stmt, err,
+				  "INSERT INTO queue_options (service, class, name, value)"
+				  " VALUES (?, ?, ?, ?)",
+				  "titi", service, (int64_t)q->class, o->name,
+				  (int64_t)queue_queue_option_get(q, o->given));
+		if (!ret)
+			ret = sql_finish(r, stmt, err);
+	}
+	return end(r, ret, err);
+}
+
+/* What is stored by a name that is not known, or out of range, is passed over. */
+static void take_queue_option(struct queue_queue *q, const char *name, int64_t value)
+{
+	for (int i = 0; i < QUEUE_QUEUE_OPTIONS; i++) {
+		const struct queue_queue_option *o = &queue_queue_options[i];
+		struct queue_queue one = { 0 };
+
+		if (strcmp(name, o->name))
+			continue;
+		queue_queue_option_set(&one, o->given, value);
+		if (value >= 0 && (uint64_t)value <= o->max && !queue_queue_check(&one, NULL))
+			queue_queue_option_set(q, o->given, value);
+	}
+}
+
+int registry_queues(struct registry *r, struct registry_queue **out, size_t *n,
+		    struct dmsc_error *err)
+{
+	struct registry_queue *list = NULL, *last = NULL;
+	char service[MODEL_NAME_LEN];
+	sqlite3_stmt *stmt;
+	size_t count = 0;
+	uint32_t class;
+	int ret, step;
+
+	ret = sql_prepare(r, &stmt, err,
+			  "SELECT service, class, name, value FROM queue_options"
+			  " WHERE class >= 0 AND class < ? ORDER BY service, class",
+			  "i", (int64_t)DMSC_NR_CLASSES);
+	if (ret)
+		return ret;
+	while ((step = sqlite3_step(stmt)) == SQLITE_ROW) {
+		column_str(stmt, 0, service, sizeof(service));
+		class = sqlite3_column_int64(stmt, 1);
+		if (!last || last->queue.class != class || strcmp(last->service, service)) {
+			list = grow(list, count, sizeof(*list));
+			if (!list) {
+				sqlite3_finalize(stmt);
+				return dmsc_fail(err, -ENOMEM, "registry: no memory");
+			}
+			last = &list[count++];
+			memset(last, 0, sizeof(*last));
+			strcpy(last->service, service);
+			last->queue.class = class;
+		}
+		take_queue_option(&last->queue, (const char *)sqlite3_column_text(stmt, 2),
+				  sqlite3_column_int64(stmt, 3));
+	}
+	if (step != SQLITE_DONE) {
+		free(list);
+		list = NULL;
+		ret = sql_fail(r, err, "cannot read");
+	}
+	sqlite3_finalize(stmt);
+	if (!ret) {
+		*out = list;
+		*n = count;
+	}
+	return ret;
 }

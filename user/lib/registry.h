@@ -106,4 +106,20 @@ int registry_class_unset(struct registry *r, uint32_t id, struct dmsc_error *err
 int registry_class_get(struct registry *r, uint32_t id, struct queue_class *out,
 		       struct dmsc_error *err);
 
+/*
+ * Queues as they were set by hand, over the plan's: of a service (by name) and a
+ * class, what `given` names and is kept (queue_queue_options). A set replaces
+ * what was there; nothing given forgets it.
+ */
+struct registry_queue {
+	char service[MODEL_NAME_LEN];
+	struct queue_queue queue; /* class, and what is given */
+};
+
+int registry_queue_set(struct registry *r, const char *service, const struct queue_queue *q,
+		       struct dmsc_error *err);
+/* *out is to be freed by the caller. */
+int registry_queues(struct registry *r, struct registry_queue **out, size_t *n,
+		    struct dmsc_error *err);
+
 #endif /* DMSC_LIB_REGISTRY_H */

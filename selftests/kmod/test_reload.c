@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The module comes and goes under traffic: loaded, put at a device that sends,
+ * not unloaded while it is there, taken off, unloaded. DMSC_LOADS times (6).
+ */
+#include "traffic.h"
+
+static char path[256]; /* of the module */
+static int loads = 6;
+
+static bool find_module(void)
+{
+	FILE *f = popen("modinfo -n sch_dmsc", "r");
+	bool ok = f && fgets(path, sizeof(path), f);
+
+	if (f)
+		pclose(f);
+	path[strcspn(path, "\n")] = '\0';
+	return ok;
+}
+
+static void load(void)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	CHECK(fd >= 0, "%s: %s", path, strerror(errno));
+	CHECK(!syscall(SYS_finit_module, fd, "", 0), "%s", strerror(errno));
+	close(fd);
+}
+
+static int unload(void)
+{
+	return syscall(SYS_delete_module, "sch_dmsc", O_NONBLOCK) ? -errno : 0;
+}
+
+static bool is_unloaded(void)
+{
+	return !unload();
+}
+
+static const char *const shapes[] = {
+	"tc qdisc replace dev va root handle d: dmsc",
+	"tc qdisc replace dev va root handle 1: tbf rate 2mbit burst 12000 limit 3000000 &&"
+	" tc qdisc add dev va parent 1:1 handle d: dmsc",
+	"tc qdisc replace dev va root handle 2: mq && tc qdisc replace dev va parent 2:1 dmsc &&"
+	" tc qdisc replace dev va parent 2:2 dmsc && tc qdisc replace dev va parent 2:3 dmsc &&"
+	" tc qdisc replace dev va parent 2:4 dmsc",
+};
+
+/* A queue for each slot that the traffic names, one of them held back. */
+static void configure(void)
+{
+	struct queue_queue w[6] = { 0 };
+	uint32_t i;
+
+	for (i = 0; i < 6; i++)
+		w[i] = (struct queue_queue){ .slot = i + 1,
+					     .class = (i + 8) % DMSC_NR_CLASSES,
+					     .weight = 16,
+					     .sid = i,
+					     .given = QUEUE_QUEUE_RANK | QUEUE_QUEUE_CEIL,
+					     .rank = i,
+					     .ceil = i == 3 ? 20000 : 0 };
+	CHECK(!queues_set_queues(q, if_nametoindex("va"), 0, w, 6, true, &err), "%s", err.text);
+}
+
+static void test_loads(void)
+{
+	uint64_t before = traffic_sent();
+	int i, ret;
+
+	queues_close(q);
+	q = NULL;
+	CHECK(until(is_unloaded), "cannot be unloaded at first");
+	traffic_start("10.81.0.2");
+	for (i = 0; i < loads; i++) {
+		load();
+		CHECK(!queues_open(&q, false, &err), "%s", err.text);
+		CHECK(run("%s", shapes[i % 3]) == 0, "%s", shapes[i % 3]);
+		configure();
+		flows();
+		ret = unload();
+		CHECK(ret == -EWOULDBLOCK || ret == -EBUSY, "unloaded while in use: %d", ret);
+		balanced(i % 3 == 2 ? 4 : 1);
+		RUN("tc qdisc replace dev va root handle 9: pfifo limit 100");
+		queues_close(q);
+		q = NULL;
+		CHECK(until(is_unloaded), "cannot be unloaded any more");
+	}
+	printf("# %d times, %llu packets\n", loads, (unsigned long long)(traffic_sent() - before));
+	traffic_stop();
+}
+
+int main(void)
+{
+	static const struct tap_test tests[] = { TAP_TEST(test_loads) };
+	int ret;
+
+	if (getenv("DMSC_LOADS"))
+		loads = atoi(getenv("DMSC_LOADS"));
+	if (!traffic_init(&ret))
+		return ret;
+	if (!find_module()) {
+		printf("Bail out! modinfo does not find the module\n");
+		ret = TAP_FAIL;
+	} else {
+		ret = TAP_RUN(tests);
+	}
+	queues_close(q);
+	net_down();
+	return ret;
+}

@@ -55,7 +55,8 @@ skel := $(B)/bpf/dmsc.skel.h $(own_bpf:%.bpf.c=$(B)/%.skel.h)
 
 tests = $(patsubst %.c,$(B)/%,$(wildcard selftests/$(1)/*.c))
 unit_tests := $(call tests,unit)
-other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod) $(call tests,debug)
+other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod) $(call tests,debug) \
+	$(call tests,bench/queues)
 fuzzers := $(patsubst %.c,$(B)/%,$(wildcard selftests/fuzz/fuzz_*.c))
 
 .PHONY: all tests fuzzers fuzz bench-bpf bench-planner kmod kmod-here check check-debug lint format run install install-src dkms clean help deps
@@ -201,6 +202,9 @@ check:
 	+$(Q)DMSC_KERNELS='$(KERNELS)' selftests/check.sh
 
 # The module's tests on a kernel with all its detectors (selftests/vm/kernels/).
+bench-queues:
+	+$(Q)selftests/bench/queues/run.sh
+
 check-debug:
 	+$(Q)selftests/vm/debug.sh
 

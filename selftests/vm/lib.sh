@@ -47,7 +47,7 @@ known_kernel() {
 }
 
 # Kernels of our own configuration (kernel.sh): "debug" has all the detectors.
-OWN_KERNELS='debug'
+OWN_KERNELS='debug uml'
 # The series of the source package, for checkpatch and netlink's generator, too.
 # shellcheck disable=SC2034 # for who sources this
 KERNEL_SOURCE=7.3
@@ -61,7 +61,8 @@ is_own_kernel() {
 own_config() {
 	local dir=$TOP/selftests/vm/kernels
 
-	cat "$dir/$1.config" "$dir/detectors.config"
+	cat "$dir/$1.config"
+	[ "$1" != debug ] || cat "$dir/detectors.config"
 }
 
 # own_kernel NAME: its folder, whether it is built or not; comments make no other kernel

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Slot and class of a packet. What tc egress decided stands in skb->priority;
- * a packet without it is classed by its DSCP, so that marked traffic keeps its
- * class where no BPF program runs. Runs on whatever CPU enqueues, which need
- * not be the sender's, so nothing of the sender is looked at.
+ * Class of a packet that tc egress did not decide on (see dmsc_classify()): its
+ * DSCP's, so that marked traffic keeps its class where no BPF program runs. Runs
+ * on whatever CPU enqueues, which need not be the sender's, so nothing of the
+ * sender is looked at.
  */
 #include <linux/if_arp.h>
 #include <linux/if_vlan.h>
@@ -34,7 +34,7 @@ static u8 classify_ipv6(const struct sk_buff *skb, int offset)
 	return dmsc_class_of_dscp[ipv6_get_dsfield(ip6) >> 2];
 }
 
-static u8 classify_packet(const struct sk_buff *skb)
+u8 dmsc_classify_unmarked(const struct sk_buff *skb)
 {
 	int offset = skb_network_offset(skb);
 	__be16 proto = skb_protocol(skb, true);
@@ -52,22 +52,4 @@ static u8 classify_packet(const struct sk_buff *skb)
 	default:
 		return DMSC_CLASS_DEFAULT;
 	}
-}
-
-struct dmsc_verdict dmsc_classify(const struct sk_buff *skb)
-{
-	u32 priority = skb->priority;
-	struct dmsc_verdict v = { 0 };
-
-	if ((priority & DMSC_PRIO_MAJOR_MASK) == DMSC_PRIO_MAJOR) {
-		/* Classes 8 to 15 do not exist; such a packet is nobody's. */
-		v.class = priority & DMSC_PRIO_CLASS_MASK;
-		if (v.class < DMSC_NR_CLASSES)
-			v.slot = (priority & ~DMSC_PRIO_MAJOR_MASK) >> DMSC_PRIO_SLOT_SHIFT;
-		else
-			v.class = DMSC_CLASS_DEFAULT;
-		return v;
-	}
-	v.class = classify_packet(skb);
-	return v;
 }

@@ -35,7 +35,7 @@ static void drop_chain(struct Qdisc *sch, struct dmsc_pkt *chain, struct sk_buff
 	struct sk_buff *skb;
 
 	for (; chain; chain = next) {
-		next = chain->next;
+		next = dmsc_pkt_next(chain);
 		skb = dmsc_skb_of(chain);
 		packets++;
 		bytes += qdisc_pkt_len(skb);
@@ -66,8 +66,8 @@ static int enqueue_overlimit(struct sk_buff *skb, struct Qdisc *sch, struct dmsc
 		return NET_XMIT_SUCCESS;
 	}
 	/* No parent has counted the new packet yet. */
-	if (dropped->next)
-		drop_chain(sch, dropped->next, to_free);
+	if (dmsc_pkt_next(dropped))
+		drop_chain(sch, dmsc_pkt_next(dropped), to_free);
 	qdisc_qlen_dec(sch);
 	qdisc_qstats_backlog_dec(sch, skb);
 	dmsc_event_drops(qdisc_priv(sch));
@@ -78,10 +78,9 @@ static int enqueue_one(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue
 		       struct sk_buff **to_free)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
-	struct dmsc_pkt *p = dmsc_pkt_of(skb), *dropped;
+	struct dmsc_pkt *dropped;
 
-	p->len = qdisc_pkt_len(skb);
-	dropped = dmsc_sched_enqueue(&q->sched, queue, p);
+	dropped = dmsc_sched_enqueue(&q->sched, queue, dmsc_pkt_of(skb));
 	if (unlikely(dropped))
 		return enqueue_overlimit(skb, sch, dropped, to_free);
 	qdisc_qlen_inc(sch);
@@ -162,7 +161,6 @@ static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
 	struct dmsc_pkt *dropped, *p;
 	struct sk_buff *skb;
 
-	dmsc_sample_if_due(q);
 	if (unlikely(q->sched.nr_shaped) && (sch->flags & TCQ_F_ONETXQUEUE))
 		dmsc_siblings_update(q);
 	p = dmsc_sched_dequeue(&q->sched, &dropped);
@@ -174,6 +172,7 @@ static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
 	if (unlikely(dropped))
 		drop_chain(sch, dropped, NULL);
 	skb = dmsc_skb_of(p);
+	skb_mark_not_on_list(skb);
 	qdisc_qlen_dec(sch);
 	qdisc_qstats_backlog_dec(sch, skb);
 	qdisc_bstats_update(sch, skb);
@@ -205,7 +204,7 @@ static void dmsc_reset(struct Qdisc *sch)
 		return;
 	qdisc_watchdog_cancel(&q->watchdog);
 	for (chain = dmsc_sched_purge(&q->sched); chain; chain = next) {
-		next = chain->next;
+		next = dmsc_pkt_next(chain);
 		rtnl_kfree_skbs(dmsc_skb_of(chain), dmsc_skb_of(chain));
 	}
 }

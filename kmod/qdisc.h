@@ -50,31 +50,35 @@ struct dmsc_qdisc {
 	struct dmsc_event_state event[DMSC_EVENT_MAX + 1][DMSC_NR_CLASSES];
 };
 
-static inline struct dmsc_pkt *dmsc_pkt_of(struct sk_buff *skb)
-{
-	BUILD_BUG_ON(sizeof(struct dmsc_pkt) > QDISC_CB_PRIV_LEN);
-	BUILD_BUG_ON(offsetof(struct qdisc_skb_cb, data) % __alignof__(struct dmsc_pkt));
-	return (struct dmsc_pkt *)qdisc_skb_cb(skb)->data;
-}
-
-static inline struct sk_buff *dmsc_skb_of(struct dmsc_pkt *p)
-{
-	struct qdisc_skb_cb *cb = container_of((void *)p, struct qdisc_skb_cb, data);
-
-	return container_of((void *)cb, struct sk_buff, cb);
-}
-
 extern struct Qdisc_ops dmsc_qdisc_ops;
 
 void dmsc_kick(struct dmsc_qdisc *q);	/* root lock */
 
-/* classify.c: slot and class of a packet */
+/* classify.c: slot and class of a packet; tc egress puts them into skb->priority */
 struct dmsc_verdict {
 	u16 slot;
 	u8 class;
 };
 
-struct dmsc_verdict dmsc_classify(const struct sk_buff *skb);
+u8 dmsc_classify_unmarked(const struct sk_buff *skb);
+
+static inline struct dmsc_verdict dmsc_classify(const struct sk_buff *skb)
+{
+	u32 priority = skb->priority;
+	struct dmsc_verdict v = { 0 };
+
+	if (unlikely((priority & DMSC_PRIO_MAJOR_MASK) != DMSC_PRIO_MAJOR)) {
+		v.class = dmsc_classify_unmarked(skb);
+		return v;
+	}
+	/* Classes 8 to 15 do not exist; such a packet is nobody's. */
+	v.class = priority & DMSC_PRIO_CLASS_MASK;
+	if (likely(v.class < DMSC_NR_CLASSES))
+		v.slot = (priority & ~DMSC_PRIO_MAJOR_MASK) >> DMSC_PRIO_SLOT_SHIFT;
+	else
+		v.class = DMSC_CLASS_DEFAULT;
+	return v;
+}
 
 /* netlink.c */
 int dmsc_netlink_init(void);
@@ -94,7 +98,7 @@ void dmsc_events_stop(struct dmsc_qdisc *q);
 void dmsc_event_drops(struct dmsc_qdisc *q);		/* root lock */
 void dmsc_sample(struct dmsc_qdisc *q);			/* root lock */
 
-/* Ten times a second the classes are looked at, if packets come or go. */
+/* Ten times a second the classes are looked at, if packets come. */
 static inline void dmsc_sample_if_due(struct dmsc_qdisc *q)
 {
 	if (unlikely(time_after_eq(jiffies, q->sample_at)))

@@ -38,7 +38,6 @@ u32 dmsc_quantum(const struct dmsc_sched *s, u32 weight)
 
 static void queue_init(struct dmsc_queue *q, u32 slot, u32 class)
 {
-	INIT_LIST_HEAD(&q->active);
 	q->slot = slot;
 	q->class = class;
 	q->rank = DMSC_RANK_DEFAULT;
@@ -51,10 +50,12 @@ static void class_init(struct dmsc_sched *s, u32 class, struct dmsc_queue *hashe
 	u32 i;
 
 	c->divide = 1;
+	c->bit = 1U << dmsc_class_place[class];
 	c->group = s->group + class * DMSC_NR_GROUPS;
 	for (i = 0; i < DMSC_NR_GROUPS; i++) {
 		INIT_LIST_HEAD(&c->group[i].fresh);
 		INIT_LIST_HEAD(&c->group[i].old);
+		c->group[i].epoch = 1;
 	}
 	c->nr_hashed = class == DMSC_CLASS_DEFAULT ? DMSC_HASHED_DEFAULT : DMSC_HASHED_OTHER;
 	c->hashed = hashed;
@@ -63,6 +64,14 @@ static void class_init(struct dmsc_sched *s, u32 class, struct dmsc_queue *hashe
 		hashed[i].quantum = s->base_quantum;
 	}
 	dmsc_sched_configure(s, class, &class_defaults[class]);
+}
+
+void dmsc_sched_limit(struct dmsc_sched *s, u32 packets, u32 bytes)
+{
+	s->limit_packets = packets;
+	s->limit_bytes = bytes;
+	s->calm_packets = packets - packets / 8;
+	s->calm_bytes = bytes - bytes / 8;
 }
 
 int dmsc_sched_init(struct dmsc_sched *s, u32 mtu, const struct dmsc_sched_ops *ops)
@@ -75,8 +84,7 @@ int dmsc_sched_init(struct dmsc_sched *s, u32 mtu, const struct dmsc_sched_ops *
 	s->ops = ops;
 	s->mtu = mtu;
 	s->base_quantum = clamp_t(u32, mtu, DMSC_BASE_MIN, DMSC_BASE_MAX);
-	s->limit_packets = DMSC_TOTAL_PACKETS;
-	s->limit_bytes = DMSC_TOTAL_BYTES;
+	dmsc_sched_limit(s, DMSC_TOTAL_PACKETS, DMSC_TOTAL_BYTES);
 	s->slot = core_zalloc(DMSC_NR_SLOTS * sizeof(*s->slot));
 	s->group = core_zalloc(DMSC_NR_CLASSES * DMSC_NR_GROUPS * sizeof(*s->group));
 	s->hashed = core_zalloc(total * sizeof(*s->hashed));
@@ -112,7 +120,7 @@ static void queue_purge(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_
 	while (q->head) {
 		p = dmsc_queue_pop(q);
 		dmsc_count_dropped(s, q, p);
-		p->next = *chain;
+		dmsc_pkt_link(p, *chain);
 		*chain = p;
 	}
 	dmsc_codel_idle(&q->cv);
@@ -136,7 +144,7 @@ struct dmsc_pkt *dmsc_sched_purge(struct dmsc_sched *s)
 			queue_purge(s, s->slot[i], &chain);
 	}
 	for (c = s->class; c < s->class + DMSC_NR_CLASSES; c++) {
-		c->credit = 0;
+		c->due = s->sent;
 		c->deficit = 0;
 	}
 	s->dropped = 0;
@@ -178,38 +186,49 @@ static void set_bit_if(u32 *set, u32 bit, bool on)
 	*set = on ? *set | bit : *set & ~bit;
 }
 
-/* What CoDel thought of the queues of a class is long past. */
+/* What CoDel thought of the queue is long past, and its packets have no time. */
+static void codel_restart_queue(struct dmsc_queue *q)
+{
+	struct dmsc_pkt *p;
+
+	dmsc_codel_idle(&q->cv);
+	for (p = q->head; p; p = dmsc_pkt_next(p))
+		dmsc_pkt_stamp(p, 0);
+}
+
 static void codel_restart(struct dmsc_sched *s, u32 class)
 {
 	struct dmsc_sched_class *c = &s->class[class];
 	u32 i;
 
 	for (i = 0; i < c->nr_hashed; i++)
-		dmsc_codel_idle(&c->hashed[i].cv);
+		codel_restart_queue(&c->hashed[i]);
 	for (i = 0; i < DMSC_NR_SLOTS; i++) {
 		if (s->slot[i] && s->slot[i]->class == class)
-			dmsc_codel_idle(&s->slot[i]->cv);
+			codel_restart_queue(s->slot[i]);
 	}
 }
 
 void dmsc_sched_configure(struct dmsc_sched *s, u32 class, const struct dmsc_class_config *cfg)
 {
 	struct dmsc_sched_class *c = &s->class[class];
-	u32 bit = dmsc_class_bit(class);
+	u32 bit = c->bit;
 
 	s->limits += (u64)cfg->limit - c->cfg.limit;
 	s->nr_shaped += !!cfg->ceil - !!c->cfg.ceil;
 	if (cfg->codel && !c->cfg.codel)
 		codel_restart(s, class);
 	c->cfg = *cfg;
-	c->credit = 0;
+	c->calm = cfg->ecn ? min_t(u32, cfg->ecn, cfg->limit) : cfg->limit;
+	c->due = s->sent;
+	s->owed_from = s->sent;
+	c->clock_per_byte = cfg->share ? (1000U << DMSC_CLOCK_SHIFT) / cfg->share : 0;
 	c->deficit = 0;
 	c->quantum = dmsc_quantum(s, cfg->weight);
 	c->codel.target = dmsc_codel_time(cfg->target);
 	c->codel.interval = dmsc_codel_time(cfg->interval);
 	set_bit_if(&s->strict, bit, cfg->mode == DMSC_MODE_STRICT);
 	set_bit_if(&s->shared, bit, cfg->share);
-	set_bit_if(&s->codel, bit, cfg->codel);
 	if (c->ceil.bytes != cfg->ceil) {
 		/* The time that it waits for is that of the old one. */
 		dmsc_rate_set(&c->ceil, cfg->ceil);
@@ -272,16 +291,15 @@ static void queue_splice(struct dmsc_sched *s, struct dmsc_queue *from, struct d
 	if (!from->head)
 		return;
 	dmsc_count_in(&to->n, from->n.backlog_packets, from->n.backlog_bytes);
-	if (to->tail) {
-		to->tail->next = from->head;
+	if (to->head) {
+		dmsc_pkt_link(to->tail, from->head);
 		to->tail = from->tail;
 	} else {
 		to->head = from->head;
 		to->tail = from->tail;
-		dmsc_queue_start(s, to);
+		dmsc_queue_place(s, to);
 	}
 	from->head = NULL;
-	from->tail = NULL;
 }
 
 /* @q, which keeps its packets, takes the configuration of @from. */

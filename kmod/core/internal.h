@@ -13,16 +13,17 @@ static inline struct dmsc_sched_class *dmsc_class_at(struct dmsc_sched *s, u32 p
 	return &s->class[dmsc_class_order[place]];
 }
 
-static inline u32 dmsc_class_bit(u32 class)
-{
-	return 1U << dmsc_class_place[class];
-}
-
 static inline u64 dmsc_now(struct dmsc_sched *s)
 {
 	if (!s->now)
 		s->now = s->ops->clock();
 	return s->now;
+}
+
+/* Rounds in which a deficit does not get above 0. */
+static inline s32 dmsc_rounds_to_wait(s32 deficit, s32 quantum)
+{
+	return -deficit < quantum ? 0 : -deficit / quantum;
 }
 
 /* What a packet is charged: lengths may come from a size table and be anything. */
@@ -45,40 +46,34 @@ static inline void dmsc_count_in(struct dmsc_counters *n, u32 packets, u32 len)
 {
 	n->enq_packets += packets;
 	n->enq_bytes += len;
-	n->backlog_packets += packets;
-	n->backlog_bytes += len;
+	n->backlog += dmsc_backlog(packets, len);
 }
 
 static inline void dmsc_count_out(struct dmsc_counters *n, u32 len)
 {
-	n->backlog_packets--;
-	n->backlog_bytes -= len;
+	n->backlog -= dmsc_backlog(1, len);
 }
 
 static inline struct dmsc_pkt *dmsc_queue_pop(struct dmsc_queue *q)
 {
 	struct dmsc_pkt *p = q->head;
 
-	q->head = p->next;
-	if (!q->head)
-		q->tail = NULL;
-	p->next = NULL;
+	q->head = dmsc_pkt_next(p);
+	dmsc_pkt_link(p, NULL);
 	return p;
 }
 
 /* sched.c */
 void dmsc_count_dropped(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_pkt *p);
 void dmsc_class_refresh(struct dmsc_sched *s, struct dmsc_sched_class *c);
-struct dmsc_queue *dmsc_hashed_queue(struct dmsc_sched *s, u32 class, u32 hash);
 
 /* queues.c: where the queues of a class wait */
-void dmsc_queue_start(struct dmsc_sched *s, struct dmsc_queue *q);	/* has its first packet */
+void dmsc_queue_place(struct dmsc_sched *s, struct dmsc_queue *q);	/* has its first packet */
 void dmsc_queue_stop(struct dmsc_sched *s, struct dmsc_queue *q);	/* ran empty */
-void dmsc_queue_served(struct dmsc_sched *s, struct dmsc_queue *q, u32 len);
+void dmsc_queue_served_special(struct dmsc_sched *s, struct dmsc_queue *q, u32 len);
 void dmsc_queue_unplace(struct dmsc_sched *s, struct dmsc_queue *q);	/* from everywhere */
 void dmsc_queue_replace(struct dmsc_sched *s, struct dmsc_queue *q);	/* after a change */
 void dmsc_timers_run(struct dmsc_sched *s);
-struct dmsc_queue *dmsc_class_pick(struct dmsc_sched_class *c);
 
 /* config.c */
 u32 dmsc_quantum(const struct dmsc_sched *s, u32 weight);

@@ -5,8 +5,9 @@
  * A queue with packets is in exactly one place: in the group of its rank, in
  * the group of those above their rate, in the heap of those that finish soonest,
  * or held back for its ceiling. One that ran empty stays listed in its group
- * for a while (see group_pick()), as long as that has others with packets.
+ * for a while, as long as that has others with packets (ring.h).
  */
+#include "ring.h"
 #include "internal.h"
 
 static struct dmsc_queue *queue_of(struct dmsc_heap_node *n)
@@ -17,107 +18,6 @@ static struct dmsc_queue *queue_of(struct dmsc_heap_node *n)
 static struct dmsc_sched_class *class_of(struct dmsc_sched *s, const struct dmsc_queue *q)
 {
 	return &s->class[q->class];
-}
-
-/* ---- groups ---- */
-
-static void group_join(struct dmsc_sched_class *c, struct dmsc_queue *q, u8 group, bool fresh)
-{
-	struct dmsc_ring *g = &c->group[group];
-
-	if (list_empty(&q->active)) {
-		if (fresh)
-			q->deficit = q->quantum;
-		list_add_tail(&q->active, fresh ? &g->fresh : &g->old);
-	} else if (q->group != group) {
-		list_move_tail(&q->active, &g->old);
-	}
-	q->group = group;
-	if (!g->busy++)
-		c->groups |= 1ULL << group;
-}
-
-static void unlist_all(struct list_head *list)
-{
-	while (!list_empty(list))
-		list_del_init(list->next);
-}
-
-/* Without competitors nobody in a group owes anything. */
-static void group_leave(struct dmsc_sched_class *c, struct dmsc_queue *q)
-{
-	struct dmsc_ring *g = &c->group[q->group];
-
-	if (--g->busy)
-		return;
-	c->groups &= ~(1ULL << q->group);
-	unlist_all(&g->fresh);
-	unlist_all(&g->old);
-}
-
-/* Rounds in which a deficit does not get above 0. */
-static s32 rounds_to_wait(s32 deficit, s32 quantum)
-{
-	return deficit > 0 ? 0 : -deficit / quantum;
-}
-
-/* Skips the rounds in which no queue of a group would get a deficit above 0. */
-static void skip_rounds(struct dmsc_ring *g)
-{
-	s32 rounds = DMSC_QUANTUM_MAX;
-	struct dmsc_queue *q;
-
-	list_for_each_entry(q, &g->old, active)
-		rounds = min_t(s32, rounds, rounds_to_wait(q->deficit, q->quantum));
-	list_for_each_entry(q, &g->old, active) {
-		if (q->deficit <= 0)
-			q->deficit += rounds * (s32)q->quantum;
-	}
-}
-
-/*
- * Deficit round robin within a group that has packets. A queue that ran empty
- * waits out a round among the old ones, also with what it owes: else a flow
- * with one packet at a time would be fresh again each time and starve them
- * (RFC 8290, section 4.2).
- *
- * Ends: rounds without a result are skipped after the first, empty queues are
- * left out after two visits, and the group has one that is not empty.
- */
-static struct dmsc_queue *group_pick(struct dmsc_ring *g)
-{
-	struct dmsc_queue *q, *seen = NULL;
-	bool fresh;
-
-	for (;;) {
-		fresh = !list_empty(&g->fresh);
-		q = list_first_entry(fresh ? &g->fresh : &g->old, struct dmsc_queue, active);
-		if (q->deficit <= 0) {
-			if (q == seen)
-				skip_rounds(g);
-			else if (!seen)
-				seen = q;
-			q->deficit += q->quantum;
-			list_move_tail(&q->active, &g->old);
-		} else if (q->head) {
-			return q;
-		} else if (fresh && !list_empty(&g->old)) {
-			list_move_tail(&q->active, &g->old);
-		} else {
-			list_del_init(&q->active);
-			if (q == seen)
-				seen = NULL;
-		}
-	}
-}
-
-struct dmsc_queue *dmsc_class_pick(struct dmsc_sched_class *c)
-{
-	u32 first = c->groups ? __ffs64(c->groups) : DMSC_NR_GROUPS;
-
-	if (c->shortest.root && queue_of(c->shortest.root)->rank <= first)
-		return queue_of(c->shortest.root);
-	return group_pick(&c->group[first]);
 }
 
 /* ---- places ---- */
@@ -147,14 +47,14 @@ static void place(struct dmsc_sched *s, struct dmsc_queue *q, bool fresh)
 
 	if (unlikely(q->shaped) && q->rate.bytes && q->in_rate > dmsc_now(s)) {
 		timer_add(s, q, q->in_rate);
-		group_join(c, q, DMSC_GROUP_EXCESS, fresh);
+		dmsc_ring_join(c, q, DMSC_GROUP_EXCESS, fresh);
 		q->place = DMSC_PLACE_EXCESS;
 	} else if (unlikely(q->hinted)) {
-		list_del_init(&q->active);
+		dmsc_unlist(c, q);
 		shortest_add(c, q);
 		q->place = DMSC_PLACE_SHORTEST;
 	} else {
-		group_join(c, q, q->rank, fresh);
+		dmsc_ring_join(c, q, q->rank, fresh);
 		q->place = DMSC_PLACE_GROUP;
 	}
 	if (!c->busy++)
@@ -177,7 +77,7 @@ static void unplace(struct dmsc_sched *s, struct dmsc_queue *q)
 	if (was == DMSC_PLACE_SHORTEST)
 		dmsc_heap_remove(&c->shortest, &q->node);
 	else
-		group_leave(c, q);
+		dmsc_ring_leave(c, q);
 	if (!--c->busy)
 		dmsc_class_refresh(s, c);
 }
@@ -193,19 +93,19 @@ static void place_or_hold(struct dmsc_sched *s, struct dmsc_queue *q, bool fresh
 		place(s, q, fresh);
 		return;
 	}
-	list_del_init(&q->active);
+	dmsc_unlist(class_of(s, q), q);
 	q->place = DMSC_PLACE_HELD;
 	timer_add(s, q, q->in_ceil);
 }
 
-void dmsc_queue_start(struct dmsc_sched *s, struct dmsc_queue *q)
+void dmsc_queue_place(struct dmsc_sched *s, struct dmsc_queue *q)
 {
 	place_or_hold(s, q, true);
 }
 
 void dmsc_queue_stop(struct dmsc_sched *s, struct dmsc_queue *q)
 {
-	if (s->codel & dmsc_class_bit(q->class))
+	if (class_of(s, q)->cfg.codel)
 		dmsc_codel_idle(&q->cv);
 	unplace(s, q);
 }
@@ -213,7 +113,7 @@ void dmsc_queue_stop(struct dmsc_sched *s, struct dmsc_queue *q)
 void dmsc_queue_unplace(struct dmsc_sched *s, struct dmsc_queue *q)
 {
 	unplace(s, q);
-	list_del_init(&q->active);
+	dmsc_unlist(class_of(s, q), q);
 }
 
 /* Its class does not stop being ready in between, which would cost it its credit. */
@@ -252,22 +152,25 @@ static void shortened(struct dmsc_sched *s, struct dmsc_queue *q)
 		dmsc_queue_replace(s, q);
 }
 
-void dmsc_queue_served(struct dmsc_sched *s, struct dmsc_queue *q, u32 len)
+void dmsc_queue_served_special(struct dmsc_sched *s, struct dmsc_queue *q, u32 len)
 {
 	bool shortest = q->place == DMSC_PLACE_SHORTEST;
+	struct dmsc_sched_class *c = class_of(s, q);
 
 	if (!shortest)
 		q->deficit -= dmsc_charge(len);
-	if (unlikely(q->hinted)) {
+	if (q->hinted) {
 		q->remaining -= min_t(u64, q->remaining, len);
 		q->hinted = q->remaining;
 	}
-	if (unlikely(q->shaped))
+	if (q->shaped)
 		shape(s, q, len);
 	if (!q->head)
 		dmsc_queue_stop(s, q);
 	else if (shortest && q->place == DMSC_PLACE_SHORTEST)
 		shortened(s, q);
+	if (!shortest && q->deficit <= 0 && dmsc_listed(c, q))
+		dmsc_end_turn(c, q);
 }
 
 void dmsc_timers_run(struct dmsc_sched *s)

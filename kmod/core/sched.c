@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Between the classes, and a packet's way in and out. */
+#include "ring.h"
 #include "internal.h"
 
 const u8 dmsc_class_order[DMSC_NR_CLASSES] = {
@@ -13,21 +14,43 @@ const u8 dmsc_class_place[DMSC_NR_CLASSES] = {
 	[DMSC_CLASS_DEFAULT] = 6, [DMSC_CLASS_BULK] = 7,
 };
 
-struct dmsc_queue *dmsc_hashed_queue(struct dmsc_sched *s, u32 class, u32 hash)
-{
-	struct dmsc_sched_class *c = &s->class[class];
+/* ---- guarantees, on the byte clock ---- */
 
-	return &c->hashed[c->cfg.fair ? hash & (c->nr_hashed - 1) : 0];
+/* The first class that is owed something; NULL: none is, until s->owed_from. */
+static struct dmsc_sched_class *owed_class(struct dmsc_sched *s)
+{
+	struct dmsc_sched_class *c;
+	u64 from = U64_MAX;
+	u32 m;
+
+	for (m = s->ready & s->shared; m; m &= m - 1) {
+		c = dmsc_class_at(s, __ffs(m));
+		if (s->sent > c->due)
+			return c;
+		from = min_t(u64, from, c->due);
+	}
+	s->owed_from = from;
+	return NULL;
 }
 
-struct dmsc_queue *dmsc_sched_queue(struct dmsc_sched *s, u32 slot, u32 class, u32 hash)
+/*
+ * A class with a guarantee sent @len bytes, which the byte clock has counted: it
+ * is due again when its share of what leaves meanwhile is as much. In its
+ * ordinary turn it sends ahead of that, since what it got is part of its
+ * guarantee, but by no more than a turn: else it would have to wait for long
+ * when strict classes come to life.
+ */
+static void charge_guarantee(struct dmsc_sched *s, struct dmsc_sched_class *c, u32 len)
 {
-	struct dmsc_queue *q;
+	u64 part = c->due_part + (u64)len * c->clock_per_byte, due, turn;
 
-	if (!slot)
-		return dmsc_hashed_queue(s, class, hash);
-	q = slot < DMSC_NR_SLOTS ? s->slot[slot] : NULL;
-	return q && q->class == class ? q : dmsc_hashed_queue(s, class, slot);
+	due = c->due + (part >> DMSC_CLOCK_SHIFT);
+	if (!s->owed) {
+		turn = ((u64)len + c->quantum) * c->clock_per_byte >> DMSC_CLOCK_SHIFT;
+		due = min_t(u64, due, max_t(u64, c->due, s->sent + turn));
+	}
+	c->due = due;
+	c->due_part = part & ((1U << DMSC_CLOCK_SHIFT) - 1);
 }
 
 /*
@@ -36,16 +59,20 @@ struct dmsc_queue *dmsc_sched_queue(struct dmsc_sched *s, u32 slot, u32 class, u
  */
 void dmsc_class_refresh(struct dmsc_sched *s, struct dmsc_sched_class *c)
 {
-	u32 bit = dmsc_class_bit(c - s->class);
+	u32 bit = c->bit;
 
 	if (c->busy && !(s->held & bit)) {
+		if (!(s->ready & bit)) {
+			c->due = max_t(u64, c->due, s->sent);
+			if (c->cfg.share)
+				s->owed_from = min_t(u64, s->owed_from, c->due);
+		}
 		s->ready |= bit;
 		return;
 	}
 	if (!(s->ready & bit))
 		return;
 	s->ready &= ~bit;
-	c->credit = min_t(s64, c->credit, 0);
 	c->deficit = min_t(s32, c->deficit, 0);
 	/* Its turn ends, or a class with one packet at a time would keep it. */
 	if (bit == 1U << s->round)
@@ -54,15 +81,6 @@ void dmsc_class_refresh(struct dmsc_sched *s, struct dmsc_sched_class *c)
 
 /* ---- in ---- */
 
-static void queue_append(struct dmsc_queue *q, struct dmsc_pkt *p)
-{
-	if (q->tail)
-		q->tail->next = p;
-	else
-		q->head = p;
-	q->tail = p;
-}
-
 /* Takes the oldest packet that no peek has promised. NULL if there is none. */
 static struct dmsc_pkt *queue_pop_unpromised(struct dmsc_sched *s, struct dmsc_queue *q)
 {
@@ -70,13 +88,13 @@ static struct dmsc_pkt *queue_pop_unpromised(struct dmsc_sched *s, struct dmsc_q
 
 	if (q != s->pending)
 		return dmsc_queue_pop(q);
-	p = promised->next;
+	p = dmsc_pkt_next(promised);
 	if (!p)
 		return NULL;
-	promised->next = p->next;
-	if (!p->next)
+	dmsc_pkt_link(promised, dmsc_pkt_next(p));
+	if (!dmsc_pkt_next(p))
 		q->tail = promised;
-	p->next = NULL;
+	dmsc_pkt_link(p, NULL);
 	return p;
 }
 
@@ -84,15 +102,15 @@ static struct dmsc_pkt *queue_pop_unpromised(struct dmsc_sched *s, struct dmsc_q
 void dmsc_count_dropped(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_pkt *p)
 {
 	struct dmsc_sched_class *c = &s->class[q->class];
+	u32 len = dmsc_pkt_len(p);
 
-	dmsc_count_out(&q->n, p->len);
+	dmsc_count_out(&q->n, len);
 	q->n.drop_packets++;
-	q->n.drop_bytes += p->len;
-	dmsc_count_out(&c->n, p->len);
+	q->n.drop_bytes += len;
+	dmsc_count_out(&c->n, len);
 	c->n.drop_packets++;
-	c->n.drop_bytes += p->len;
-	s->backlog_packets--;
-	s->backlog_bytes -= p->len;
+	c->n.drop_bytes += len;
+	s->backlog -= dmsc_backlog(1, len);
 	s->dropped |= 1U << q->class;
 }
 
@@ -134,6 +152,14 @@ static bool room(const struct dmsc_sched *s, const struct dmsc_sched_class *c, u
 	return (u64)c->n.backlog_bytes + len <= c->cfg.limit &&
 	       s->backlog_packets < s->limit_packets &&
 	       (u64)s->backlog_bytes + len <= s->limit_bytes;
+}
+
+/* Neither a drop nor a mark is near, so that nothing more has to be looked at. */
+static bool calm(const struct dmsc_sched *s, const struct dmsc_sched_class *c, u32 len)
+{
+	return (u64)c->n.backlog_bytes + len <= c->calm &&
+	       s->backlog_packets + 1 < s->calm_packets &&
+	       (u64)s->backlog_bytes + len < s->calm_bytes;
 }
 
 /* Which class must give way to a packet of class @c? NULL: there is room. */
@@ -183,7 +209,7 @@ static bool make_room(struct dmsc_sched *s, struct dmsc_queue *q, u32 len,
 		dmsc_count_dropped(s, longest, p);
 		if (!longest->head)
 			dmsc_queue_stop(s, longest);
-		p->next = *dropped;
+		dmsc_pkt_link(p, *dropped);
 		*dropped = p;
 	}
 	return true;
@@ -197,8 +223,7 @@ static bool congested(const struct dmsc_sched *s, const struct dmsc_sched_class 
 {
 	if (c->n.backlog_bytes > c->cfg.ecn)
 		return true;
-	if (likely(s->backlog_packets < s->limit_packets - s->limit_packets / 8 &&
-		   s->backlog_bytes < s->limit_bytes - s->limit_bytes / 8))
+	if (likely(s->backlog_packets < s->calm_packets && s->backlog_bytes < s->calm_bytes))
 		return false;
 	return over_part(s, c, 0);
 }
@@ -208,44 +233,57 @@ static u32 codel_now(struct dmsc_sched *s)
 	return dmsc_now(s) >> DMSC_CODEL_SHIFT;
 }
 
+/* @q has its first packet. */
+static inline void queue_start(struct dmsc_sched *s, struct dmsc_sched_class *c,
+			       struct dmsc_queue *q)
+{
+	if (unlikely(q->special)) {
+		dmsc_queue_place(s, q);
+		return;
+	}
+	dmsc_ring_join(c, q, q->rank, true);
+	q->place = DMSC_PLACE_GROUP;
+	if (!c->busy++)
+		dmsc_class_refresh(s, c);
+}
+
 struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 				    struct dmsc_pkt *p)
 {
 	struct dmsc_sched_class *c = &s->class[q->class];
 	struct dmsc_pkt *dropped = NULL;
-	u32 time;
+	u32 len = dmsc_pkt_len(p), time;
+	bool near;
 
 	s->now = 0;
-	p->next = NULL;
-	p->time = 0;
-	if (unlikely(!room(s, c, p->len)) && !make_room(s, q, p->len, &dropped)) {
-		count_refused(s, q, p->len);
-		p->next = dropped;
+	dmsc_pkt_link(p, NULL);
+	near = !calm(s, c, len);
+	if (unlikely(near) && !room(s, c, len) && !make_room(s, q, len, &dropped)) {
+		count_refused(s, q, len);
+		dmsc_pkt_link(p, dropped);
 		return p;
 	}
 	if (c->cfg.codel) {
 		time = codel_now(s);
-		p->time = time ? time : 1;
+		dmsc_pkt_stamp(p, time ? time : 1);
 	}
-	queue_append(q, p);
-	dmsc_count_in(&q->n, 1, p->len);
-	dmsc_count_in(&c->n, 1, p->len);
-	s->backlog_packets++;
-	s->backlog_bytes += p->len;
-	if (q->head == p)
-		dmsc_queue_start(s, q);
-	if (c->cfg.ecn && congested(s, c))
+	dmsc_count_in(&q->n, 1, len);
+	dmsc_count_in(&c->n, 1, len);
+	s->backlog += dmsc_backlog(1, len);
+	if (q->head) {
+		dmsc_pkt_link(q->tail, p);
+		q->tail = p;
+	} else {
+		q->head = p;
+		q->tail = p;
+		queue_start(s, c, q);
+	}
+	if (unlikely(near) && c->cfg.ecn && congested(s, c))
 		mark(s, q, p);
 	return dropped;
 }
 
 /* ---- out ---- */
-
-/* Rounds in which a deficit does not get above 0. */
-static s32 rounds_to_wait(s32 deficit, s32 quantum)
-{
-	return deficit > 0 ? 0 : -deficit / quantum;
-}
 
 /* Deficit round robin among weighted classes, of which one is ready. */
 static struct dmsc_sched_class *weighted_pick(struct dmsc_sched *s)
@@ -254,13 +292,13 @@ static struct dmsc_sched_class *weighted_pick(struct dmsc_sched *s)
 	struct dmsc_sched_class *c = dmsc_class_at(s, s->round);
 	s32 rounds = DMSC_QUANTUM_MAX;
 
-	if ((ready & 1U << s->round) && c->deficit > 0)
+	if ((ready & c->bit) && c->deficit > 0)
 		return c;
 
 	/* Rounds in which no class would get a deficit above 0 are skipped. */
-	for (m = ready; m; m &= m - 1) {
+	for (m = ready; rounds && m; m &= m - 1) {
 		c = dmsc_class_at(s, __ffs(m));
-		rounds = min_t(s32, rounds, rounds_to_wait(c->deficit, c->quantum));
+		rounds = min_t(s32, rounds, dmsc_rounds_to_wait(c->deficit, c->quantum));
 	}
 	for (m = ready; rounds && m; m &= m - 1) {
 		c = dmsc_class_at(s, __ffs(m));
@@ -282,21 +320,42 @@ static struct dmsc_sched_class *weighted_pick(struct dmsc_sched *s)
 }
 
 /* One is ready. */
-static struct dmsc_sched_class *sched_pick(struct dmsc_sched *s)
+static __always_inline struct dmsc_sched_class *sched_pick(struct dmsc_sched *s)
 {
 	struct dmsc_sched_class *c;
 	u32 m;
 
+	s->turn = false;
 	s->owed = false;
-	for (m = s->ready & s->shared; m; m &= m - 1) {
-		c = dmsc_class_at(s, __ffs(m));
-		if (c->credit > 0) {
+	if (unlikely(s->sent > s->owed_from)) {
+		c = owed_class(s);
+		if (c) {
 			s->owed = true;
 			return c;
 		}
 	}
 	m = s->ready & s->strict;
-	return m ? dmsc_class_at(s, __ffs(m)) : weighted_pick(s);
+	if (!m)
+		m = s->ready;
+	/* A weighted class that is alone has every turn, and nobody to owe anything to. */
+	if (likely(m & s->strict || !(m & (m - 1))))
+		return dmsc_class_at(s, __ffs(m));
+	s->turn = true;
+	return weighted_pick(s);
+}
+
+/* By rank, then what finishes soonest, then in turns. */
+static __always_inline struct dmsc_queue *class_pick(struct dmsc_sched_class *c)
+{
+	u32 first = c->groups ? __ffs64(c->groups) : DMSC_NR_GROUPS;
+
+	if (unlikely(c->shortest.root)) {
+		struct dmsc_queue *q = container_of(c->shortest.root, struct dmsc_queue, node);
+
+		if (q->rank <= first)
+			return q;
+	}
+	return dmsc_ring_pick(&c->group[first]);
 }
 
 /* Leaves at least one packet in @q. */
@@ -305,105 +364,114 @@ static void codel(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_pkt **
 	const struct dmsc_codel_params *params = &s->class[q->class].codel;
 	u32 now = codel_now(s);
 	struct dmsc_pkt *p = q->head;
+	u32 time = dmsc_pkt_time(p);
 
-	while (dmsc_codel_drop(&q->cv, params, now, p->time ? now - p->time : 0,
-			       q->n.backlog_bytes - p->len, s->mtu)) {
+	while (dmsc_codel_drop(&q->cv, params, now, time ? now - time : 0,
+			       q->n.backlog_bytes - dmsc_pkt_len(p), s->mtu)) {
 		if (mark(s, q, p))
 			break;
 		dmsc_queue_pop(q);
 		dmsc_count_dropped(s, q, p);
-		p->next = *dropped;
+		dmsc_pkt_link(p, *dropped);
 		*dropped = p;
 		p = q->head;
+		time = dmsc_pkt_time(p);
 	}
 }
 
-static struct dmsc_pkt *choose(struct dmsc_sched *s, struct dmsc_pkt **dropped)
+/* The queue whose head goes next, of class *@class; NULL: none may go. */
+static __always_inline struct dmsc_queue *
+choose(struct dmsc_sched *s, struct dmsc_sched_class **class, struct dmsc_pkt **dropped)
 {
+	struct dmsc_queue *q;
+
 	*dropped = NULL;
-	if (!s->pending) {
-		if (unlikely(s->held || s->timers.root))
-			dmsc_timers_run(s);
-		if (!s->ready)
-			return NULL;
-		s->pending = dmsc_class_pick(sched_pick(s));
-		if (s->codel & dmsc_class_bit(s->pending->class))
-			codel(s, s->pending, dropped);
+	s->now = 0;
+	if (unlikely(s->pending)) {
+		*class = &s->class[s->pending->class];
+		return s->pending;
 	}
-	return s->pending->head;
+	/* Without anything that is shaped nothing waits for its time. */
+	if (unlikely(s->nr_shaped))
+		dmsc_timers_run(s);
+	if (unlikely(!s->ready))
+		return NULL;
+	*class = sched_pick(s);
+	q = class_pick(*class);
+	if ((*class)->cfg.codel)
+		codel(s, q, dropped);
+	return q;
 }
 
 struct dmsc_pkt *dmsc_sched_peek(struct dmsc_sched *s, struct dmsc_pkt **dropped)
 {
-	s->now = 0;
-	return choose(s, dropped);
-}
-
-/*
- * The byte clock. A class that is idle pays off what it owes, too. A class that
- * sends in its ordinary turn owes for that, since what it got is part of its
- * guarantee, but for no more than a turn: else it would have to wait for long
- * when strict classes come to life.
- */
-static void credit_classes(struct dmsc_sched *s, struct dmsc_sched_class *sent, u32 len)
-{
 	struct dmsc_sched_class *c;
-	s64 turn;
-	u32 m;
 
-	for (m = s->shared; m; m &= m - 1) {
-		c = dmsc_class_at(s, __ffs(m));
-		c->credit += (s64)len * c->cfg.share;
-		if (c == sent && s->owed) {
-			c->credit -= 1000LL * len;
-		} else if (c == sent) {
-			turn = (s64)len + c->quantum;
-			c->credit = max_t(s64, c->credit - 1000LL * len,
-					  min_t(s64, c->credit, -1000 * turn));
-		} else if (!(s->ready & 1U << __ffs(m))) {
-			c->credit = min_t(s64, c->credit, 0);
-		}
-	}
+	s->pending = choose(s, &c, dropped);
+	return s->pending ? s->pending->head : NULL;
 }
 
 static void hold_class(struct dmsc_sched *s, struct dmsc_sched_class *c, u32 len)
 {
 	c->in_ceil = dmsc_departure(s, &c->ceil, c->divide, c->in_ceil, len);
 	if (c->in_ceil > dmsc_now(s)) {
-		s->held |= dmsc_class_bit(c - s->class);
+		s->held |= c->bit;
 		dmsc_class_refresh(s, c);
 	}
+}
+
+/* @q sent @len bytes. What is not special waits in the ring of its rank. */
+static inline void queue_served(struct dmsc_sched *s, struct dmsc_sched_class *c,
+				struct dmsc_queue *q, u32 len)
+{
+	if (unlikely(q->special)) {
+		dmsc_queue_served_special(s, q, len);
+		return;
+	}
+	q->deficit -= dmsc_charge(len);
+	if (!q->head) {
+		dmsc_ring_leave(c, q);
+		q->place = DMSC_PLACE_NONE;
+		if (c->cfg.codel)
+			dmsc_codel_idle(&q->cv);
+		if (!--c->busy)
+			dmsc_class_refresh(s, c);
+		if (!dmsc_listed(c, q))
+			return;
+	}
+	if (q->deficit <= 0)
+		dmsc_end_turn(c, q);
 }
 
 struct dmsc_pkt *dmsc_sched_dequeue(struct dmsc_sched *s, struct dmsc_pkt **dropped)
 {
 	struct dmsc_sched_class *c;
-	struct dmsc_queue *q;
+	struct dmsc_queue *q = choose(s, &c, dropped);
 	struct dmsc_pkt *p;
+	u32 len;
 
-	s->now = 0;
-	p = choose(s, dropped);
-	if (!p)
+	if (!q)
 		return NULL;
-	q = s->pending;
 	s->pending = NULL;
-	c = &s->class[q->class];
-	credit_classes(s, c, p->len);
+	p = q->head;
+	len = dmsc_pkt_len(p);
+	s->sent += len;
+	if (c->clock_per_byte)
+		charge_guarantee(s, c, len);
 	/* What was owed is no part of the turns, or debts would grow without end. */
-	if (c->cfg.mode == DMSC_MODE_WEIGHTED && !s->owed) {
-		c->deficit -= dmsc_charge(p->len);
-		if (c->deficit <= 0 && c == dmsc_class_at(s, s->round))
+	if (s->turn) {
+		c->deficit -= dmsc_charge(len);
+		if (c->deficit <= 0 && c->bit == 1U << s->round)
 			s->round = (s->round + 1) % DMSC_NR_CLASSES;
 	}
 
-	dmsc_queue_pop(q);
-	dmsc_count_out(&q->n, p->len);
-	dmsc_count_out(&c->n, p->len);
-	s->backlog_packets--;
-	s->backlog_bytes -= p->len;
-	dmsc_queue_served(s, q, p->len);
+	q->head = dmsc_pkt_next(p);
+	dmsc_count_out(&q->n, len);
+	dmsc_count_out(&c->n, len);
+	s->backlog -= dmsc_backlog(1, len);
+	queue_served(s, c, q, len);
 	if (unlikely(c->ceil.bytes))
-		hold_class(s, c, p->len);
+		hold_class(s, c, len);
 	return p;
 }
 

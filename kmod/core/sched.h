@@ -32,6 +32,7 @@
 
 #include "codel.h"
 #include "heap.h"
+#include "pkt.h"
 #include "rate.h"
 #include "shim.h"
 
@@ -54,16 +55,12 @@
 #define DMSC_TOTAL_PACKETS	65536
 #define DMSC_TOTAL_BYTES	DMSC_LIMIT_MAX
 
+/* Parts of a byte that the clock of guarantees knows. */
+#define DMSC_CLOCK_SHIFT	22
+
 /* Groups of queues in a class: the ranks, and after them what is above its rate. */
 #define DMSC_NR_GROUPS		(DMSC_RANK_MAX + 2)
 #define DMSC_GROUP_EXCESS	(DMSC_RANK_MAX + 1)
-
-/* A packet as the core sees it; the caller embeds it. */
-struct dmsc_pkt {
-	struct dmsc_pkt *next;
-	u32 len;		/* bytes on the wire */
-	u32 time;		/* when it was queued, CoDel's units; 0: not under CoDel */
-};
 
 /* What the core asks of its caller. */
 struct dmsc_sched_ops {
@@ -71,13 +68,31 @@ struct dmsc_sched_ops {
 	bool (*mark)(struct dmsc_pkt *p);	/* "congestion experienced"; false: cannot */
 };
 
-/* What was sent is what came and neither was dropped nor is here. */
+/*
+ * What was sent is what came and neither was dropped nor is here. @backlog is
+ * both of its parts, so that a packet is counted with one addition.
+ */
 struct dmsc_counters {
-	u32 backlog_packets, backlog_bytes;
+	union {
+		u64 backlog;
+		struct {
+			u32 backlog_bytes, backlog_packets;
+		};
+	};
 	u64 enq_packets, enq_bytes;
 	u64 drop_packets, drop_bytes;
 	u64 mark_packets;
 };
+
+/* What @packets of @bytes together add to a backlog; each half is below 2^31. */
+static inline u64 dmsc_backlog(u32 packets, u32 bytes)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (u64)packets << 32 | bytes;
+#else
+	return (u64)bytes << 32 | packets;
+#endif
+}
 
 static inline u64 dmsc_sent_packets(const struct dmsc_counters *n)
 {
@@ -106,10 +121,10 @@ enum dmsc_queue_place {
  * CoDel need, and the rest is for slots with a rate or a hint.
  */
 struct dmsc_queue {
-	struct list_head active;	/* in a group's fresh or old list, or in none; it may
-					 * stay there with no packets
+	struct list_head active;	/* in a group's fresh or old list, if dmsc_listed();
+					 * it may stay there with no packets
 					 */
-	struct dmsc_pkt *head, *tail;
+	struct dmsc_pkt *head, *tail;	/* @tail: if @head is not NULL */
 	s32 deficit;			/* bytes */
 	u32 quantum;			/* bytes a round */
 	u16 slot;			/* 0: a hashed bucket */
@@ -117,10 +132,16 @@ struct dmsc_queue {
 	u8 rank;
 	u8 group;			/* whose list @active is in */
 	u8 place;			/* enum dmsc_queue_place */
-	bool shaped;			/* has a rate or a ceiling */
-	bool hinted;			/* @remaining is not 0 */
+	union {
+		struct {
+			bool shaped;	/* has a rate or a ceiling */
+			bool hinted;	/* @remaining is not 0 */
+		};
+		u16 special;		/* not 0: either */
+	};
 	struct dmsc_counters n;
 
+	u64 listed;			/* dmsc_ring.epoch when it was listed; 0: it is not */
 	struct dmsc_codel cv;		/* if its class is under CoDel */
 	u32 weight;
 	u32 sid;
@@ -129,7 +150,7 @@ struct dmsc_queue {
 	u64 remaining;			/* bytes, 0: not known */
 	u64 in_rate, in_ceil;		/* ns: when it is within them again */
 	struct dmsc_rate rate, ceil;
-	u64 unused[4];			/* to whole cache lines, also in an array */
+	u64 unused[3];			/* to whole cache lines, also in an array */
 };
 
 _Static_assert(sizeof(void *) < 8 || sizeof(struct dmsc_queue) % 64 == 0, "whole cache lines");
@@ -150,7 +171,9 @@ struct dmsc_class_config {
 
 struct dmsc_ring {
 	struct list_head fresh, old;	/* queues, some with no packets */
+	u64 epoch;			/* goes up when all are taken off the lists */
 	u32 busy;			/* with packets */
+	u32 unused[5];			/* to a whole cache line */
 };
 
 struct dmsc_sched_class {
@@ -158,10 +181,14 @@ struct dmsc_sched_class {
 	u64 groups;			/* bit n: group n has queues with packets */
 	struct dmsc_ring *group;	/* DMSC_NR_GROUPS */
 	struct dmsc_heap shortest;
-	s64 credit;			/* guaranteed service owed, bytes * 1000 */
+	u64 due;			/* owed service after this time of the byte clock */
+	u32 due_part;			/* and this part of a byte of it, DMSC_CLOCK_SHIFT bits */
+	u32 clock_per_byte;		/* 1000 / share, with as many; 0: no guarantee */
 	s32 deficit;			/* among weighted classes, bytes */
 	s32 quantum;			/* bytes a round */
 	u32 busy;			/* queues that may go */
+	u32 bit;			/* 1 << its place in dmsc_class_order */
+	u32 calm;			/* bytes up to which it neither marks nor drops */
 	u32 nr_hashed;			/* power of two */
 	struct dmsc_queue *hashed;
 	struct dmsc_codel_params codel;
@@ -169,18 +196,30 @@ struct dmsc_sched_class {
 	struct dmsc_rate ceil;
 	u64 in_ceil;			/* ns: when it is within its ceiling again */
 	u32 divide;			/* qdiscs that share its device-wide rates */
+	u64 unused[6];			/* a power of two makes it cheap to find */
 };
+
+_Static_assert(sizeof(void *) < 8 || sizeof(struct dmsc_sched_class) == 256, "a power of two");
 
 /* Sets of classes have bit n for the class at place n of dmsc_class_order. */
 struct dmsc_sched {
 	u32 ready;			/* may go now */
 	u32 held;			/* waits for its ceiling */
-	u32 strict, shared, codel;	/* by configuration */
+	u32 strict, shared;		/* by configuration */
 	u32 round;			/* place of the weighted class whose turn it is */
-	u32 backlog_packets, backlog_bytes;
-	u32 limit_packets, limit_bytes;	/* of all classes */
+	union {				/* as in struct dmsc_counters */
+		u64 backlog;
+		struct {
+			u32 backlog_bytes, backlog_packets;
+		};
+	};
+	u32 limit_packets, limit_bytes;	/* of all classes; dmsc_sched_limit() */
+	u32 calm_packets, calm_bytes;	/* seven eighths of them */
+	u64 sent;			/* bytes that left, ever: the byte clock */
+	u64 owed_from;			/* until then, on it, no class is owed its share */
 	struct dmsc_queue *pending;	/* chosen by a peek, not yet taken */
 	bool owed;			/* the choice was made for a guarantee */
+	bool turn;			/* or for a weighted class's turn among others */
 	u64 now;			/* ns, of the current call; 0: not read yet */
 	struct dmsc_heap timers;	/* queues, by when their state changes */
 	const struct dmsc_sched_ops *ops;
@@ -206,8 +245,19 @@ extern const u8 dmsc_class_order[DMSC_NR_CLASSES];	/* first is served first */
  */
 int dmsc_sched_init(struct dmsc_sched *s, u32 mtu, const struct dmsc_sched_ops *ops);
 
+/* What all classes together may hold; DMSC_TOTAL_* at first. */
+void dmsc_sched_limit(struct dmsc_sched *s, u32 packets, u32 bytes);
+
 /* The caller has taken all packets out (dmsc_sched_purge()). */
 void dmsc_sched_destroy(struct dmsc_sched *s);
+
+/* The bucket of a class for a flow; one for all without flow fairness. */
+static inline struct dmsc_queue *dmsc_hashed_queue(struct dmsc_sched *s, u32 class, u32 hash)
+{
+	struct dmsc_sched_class *c = &s->class[class];
+
+	return &c->hashed[c->cfg.fair ? hash & (c->nr_hashed - 1) : 0];
+}
 
 /**
  * dmsc_sched_queue - the queue that a packet goes to
@@ -216,7 +266,16 @@ void dmsc_sched_destroy(struct dmsc_sched *s);
  * A slot that is not configured, or for another class, shares a hashed bucket
  * as a whole: there its packets stay in order when a slot is removed.
  */
-struct dmsc_queue *dmsc_sched_queue(struct dmsc_sched *s, u32 slot, u32 class, u32 hash);
+static inline struct dmsc_queue *dmsc_sched_queue(struct dmsc_sched *s, u32 slot, u32 class,
+						  u32 hash)
+{
+	struct dmsc_queue *q;
+
+	if (!slot)
+		return dmsc_hashed_queue(s, class, hash);
+	q = slot < DMSC_NR_SLOTS ? s->slot[slot] : NULL;
+	return likely(q && q->class == class) ? q : dmsc_hashed_queue(s, class, slot);
+}
 
 /**
  * dmsc_sched_enqueue - queue @p, and mark it if its class is above its threshold

@@ -84,16 +84,15 @@ static inline void list_add_tail(struct list_head *n, struct list_head *l)
 	l->prev = n;
 }
 
-static inline void list_del_init(struct list_head *n)
+static inline void list_del(struct list_head *n)
 {
 	n->prev->next = n->next;
 	n->next->prev = n->prev;
-	INIT_LIST_HEAD(n);
 }
 
 static inline void list_move_tail(struct list_head *n, struct list_head *l)
 {
-	list_del_init(n);
+	list_del(n);
 	list_add_tail(n, l);
 }
 

@@ -727,10 +727,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!b || dmsc_sched_init(&b->s, 1514 << how % 8, &ops))
 		abort();
 	/* Limits of the whole that are within reach. */
-	if (how & 8) {
-		b->s.limit_packets = 100;
-		b->s.limit_bytes = 1 << 20;
-	}
+	if (how & 8)
+		dmsc_sched_limit(&b->s, 100, 1 << 20);
 	while (in.left)
 		step(&in);
 	while (b->s.backlog_packets)

@@ -523,7 +523,7 @@ static void test_mark_before_drop(void **state)
 
 	(void)state;
 	start(&s);
-	s.limit_packets = 800;
+	dmsc_sched_limit(&s, 800, DMSC_TOTAL_BYTES);
 	for (i = 0; i < 2; i++) {
 		struct dmsc_class_config cfg = s.class[2 + i].cfg;
 

@@ -37,8 +37,8 @@ static struct dmsc_sched_class *owed_class(struct dmsc_sched *s)
  * A class with a guarantee sent @len bytes, which the byte clock has counted: it
  * is due again when its share of what leaves meanwhile is as much. In its
  * ordinary turn it sends ahead of that, since what it got is part of its
- * guarantee, but by no more than a turn: else it would have to wait for long
- * when strict classes come to life.
+ * guarantee, but by no more than DMSC_AHEAD_BYTES and a turn: else it would have
+ * to wait for long when strict classes come to life.
  */
 static void charge_guarantee(struct dmsc_sched *s, struct dmsc_sched_class *c, u32 len)
 {
@@ -47,7 +47,7 @@ static void charge_guarantee(struct dmsc_sched *s, struct dmsc_sched_class *c, u
 	due = c->due + (part >> DMSC_CLOCK_SHIFT);
 	if (!s->owed) {
 		turn = ((u64)len + c->quantum) * c->clock_per_byte >> DMSC_CLOCK_SHIFT;
-		due = min_t(u64, due, max_t(u64, c->due, s->sent + turn));
+		due = min_t(u64, due, max_t(u64, c->due, s->sent + turn + DMSC_AHEAD_BYTES));
 	}
 	c->due = due;
 	c->due_part = part & ((1U << DMSC_CLOCK_SHIFT) - 1);
@@ -80,23 +80,6 @@ void dmsc_class_refresh(struct dmsc_sched *s, struct dmsc_sched_class *c)
 }
 
 /* ---- in ---- */
-
-/* Takes the oldest packet that no peek has promised. NULL if there is none. */
-static struct dmsc_pkt *queue_pop_unpromised(struct dmsc_sched *s, struct dmsc_queue *q)
-{
-	struct dmsc_pkt *promised = q->head, *p;
-
-	if (q != s->pending)
-		return dmsc_queue_pop(q);
-	p = dmsc_pkt_next(promised);
-	if (!p)
-		return NULL;
-	dmsc_pkt_link(promised, dmsc_pkt_next(p));
-	if (!dmsc_pkt_next(p))
-		q->tail = promised;
-	dmsc_pkt_link(p, NULL);
-	return p;
-}
 
 /* @p was taken out of @q to be dropped. */
 void dmsc_count_dropped(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_pkt *p)
@@ -203,9 +186,7 @@ static bool make_room(struct dmsc_sched *s, struct dmsc_queue *q, u32 len,
 		if (full == c &&
 		    longest->n.backlog_bytes <= (u64)q->n.backlog_bytes + len)
 			return false;
-		p = queue_pop_unpromised(s, longest);
-		if (!p)
-			return false;
+		p = dmsc_queue_pop(longest);
 		dmsc_count_dropped(s, longest, p);
 		if (!longest->head)
 			dmsc_queue_stop(s, longest);
@@ -256,6 +237,7 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 	bool near;
 
 	s->now = 0;
+	s->pending = NULL;
 	dmsc_pkt_link(p, NULL);
 	near = !calm(s, c, len);
 	if (unlikely(near) && !room(s, c, len) && !make_room(s, q, len, &dropped)) {

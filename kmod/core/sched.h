@@ -55,6 +55,13 @@
 #define DMSC_TOTAL_PACKETS	65536
 #define DMSC_TOTAL_BYTES	DMSC_LIMIT_MAX
 
+/*
+ * How far ahead of its guarantee a class may send in its ordinary turns, beside
+ * a turn, on the byte clock: so much of what strict classes have for a burst
+ * goes uninterrupted, and then the class is owed its share again.
+ */
+#define DMSC_AHEAD_BYTES	(256 * 1024)
+
 /* Parts of a byte that the clock of guarantees knows. */
 #define DMSC_CLOCK_SHIFT	22
 
@@ -217,7 +224,7 @@ struct dmsc_sched {
 	u32 calm_packets, calm_bytes;	/* seven eighths of them */
 	u64 sent;			/* bytes that left, ever: the byte clock */
 	u64 owed_from;			/* until then, on it, no class is owed its share */
-	struct dmsc_queue *pending;	/* chosen by a peek, not yet taken */
+	struct dmsc_queue *pending;	/* chosen by a peek; not taken, and nothing came since */
 	bool owed;			/* the choice was made for a guarantee */
 	bool turn;			/* or for a weighted class's turn among others */
 	u64 now;			/* ns, of the current call; 0: not read yet */
@@ -291,9 +298,10 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
  * @dropped: set to a chain of packets that CoDel dropped, NULL if none
  *
  * NULL with packets queued: all are held back by ceilings, until
- * dmsc_sched_next(). Peek is true: it shows the packet that the next dequeue
- * returns, whatever is enqueued in between; only reconfiguration may change it.
- * The packet stays queued and counted. Something remains queued whenever
+ * dmsc_sched_next(). Peek is true: it shows the packet that a dequeue returns,
+ * and the packet stays queued and counted. A packet that is enqueued in between
+ * may come first, so that it need not wait for one that a parent only looked at;
+ * so may reconfiguration change the choice. Something remains queued whenever
  * something was dropped.
  */
 struct dmsc_pkt *dmsc_sched_peek(struct dmsc_sched *s, struct dmsc_pkt **dropped);

@@ -13,7 +13,7 @@
  *  ceilings           a class or queue with one sends no more than it gives, a
  *                     burst and a packet
  *  flow order         packets of a flow leave in the order they came
- *  peek               shows what the next dequeue gives
+ *  peek               shows what the next dequeue gives, if nothing comes before
  *
  * Overflow, and memory that is not the core's, the sanitizers see.
  */
@@ -562,6 +562,7 @@ static void enqueue(u8 where, u32 len)
 	books->bytes += len;
 	b->touched |= 1U << id;
 	dropped = dmsc_sched_enqueue(&b->s, queue_of(id, key), &p->p);
+	b->peeked = NULL;
 	refused = dropped == &p->p;
 	give_up(dropped);
 	FUZZ_CHECK(refused || books->bytes <= b->s.class[id].cfg.limit, "class %u", id);

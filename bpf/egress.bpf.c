@@ -31,6 +31,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 struct decision {
 	struct hop hop;
 	__u32 sid;
+	__u32 hash;		/* of the flow, where it has a path */
 	__u16 slot;
 	__u8 class;
 	bool moved;
@@ -187,7 +188,24 @@ static __always_inline void decide_stamp(struct decision *d, const struct dmsc_s
 	d->sid = s->sid;
 	d->slot = s->slot;
 	d->class = s->class;
+	d->hash = s->hash;
 	d->denied = s->flags & DMSC_STAMP_F_DENIED;
+}
+
+/*
+ * The number of a flow that has no socket of its own, or a packet that has none:
+ * made of its ends.
+ */
+static __always_inline __u32 packet_hash(const struct packet *p)
+{
+	const __u32 *s = (const __u32 *)p->saddr.b, *d = (const __u32 *)p->daddr.b;
+	__u64 h = (__u64)s[3] << 32 | d[3];
+
+	h ^= ((__u64)s[1] << 32 | d[1]) * 0xff51afd7ed558ccdULL;
+	h ^= ((__u64)s[2] << 32 | d[2]) * 0xc4ceb9fe1a85ec53ULL;
+	h ^= (h >> 33) * 0xff51afd7ed558ccdULL;
+	h ^= (__u64)p->sport << 24 | (__u64)p->dport << 8 | p->proto;
+	return flow_hash(h);
 }
 
 /* Stamps @s by the tables, for a packet whose ends are in @q; reports what policy says. */
@@ -231,12 +249,13 @@ static __always_inline void decide_socket(struct decision *d, struct __sk_buff *
 		if (!q)
 			return;
 		q->stamp.cgroup_id = s->cgroup_id;
+		q->stamp.hash = packet_hash(p);
 		ends_of_packet(&q->ends, p);
 		q->ends.chosen = choice_of(sk);
 		resolve_packet(skb, q, &q->stamp, c);
 		decide_stamp(d, &q->stamp);
 		if (ip && (c->flags & DMSC_CTL_STEER) && !sk->bound_dev_if)
-			hop_of_path(&d->hop, side, q->stamp.path);
+			hop_of_stamp(&d->hop, side, &q->stamp);
 		return;
 	}
 
@@ -248,6 +267,8 @@ static __always_inline void decide_socket(struct decision *d, struct __sk_buff *
 		/* A connection that was here before the programs. */
 		if (!s->cgroup_id && !s->generation && sk->state != BPF_TCP_SYN_SENT)
 			s->flags |= DMSC_STAMP_F_LIVE;
+		if (!s->hash)
+			s->hash = flow_hash(bpf_get_socket_cookie(skb));
 		ends_of_socket(&q->ends, sk);
 		q->ends.chosen = choice_of(sk);
 		resolve_packet(skb, q, s, c);
@@ -258,7 +279,7 @@ static __always_inline void decide_socket(struct decision *d, struct __sk_buff *
 	if (sk->protocol == IPPROTO_TCP)
 		d->moved = tcp_steer(&d->hop, s, sk, side, c->flags);
 	else if (c->flags & DMSC_CTL_STEER)
-		hop_of_path(&d->hop, side, s->path);
+		hop_of_stamp(&d->hop, side, s);
 }
 
 /*
@@ -286,8 +307,10 @@ static __always_inline void decide_handshake(struct decision *d, const struct pa
 		d->class = ep->class;
 		d->sid = local ? ep->sid : DMSC_SID_UNKNOWN;
 	}
-	if (c->flags & DMSC_CTL_STEER)
-		hop_of_path(&d->hop, side, peer_path(side, &p->daddr, d->class));
+	if (c->flags & DMSC_CTL_STEER) {
+		d->hash = packet_hash(p);
+		hop_of_way(&d->hop, side, peer_path(side, &p->daddr, d->class), d->hash);
+	}
 }
 
 /* Forwarded packets, and what containers send through this namespace. */
@@ -317,8 +340,10 @@ static __always_inline void decide_flow(struct decision *d, struct __sk_buff *sk
 		d->sid = flow->sid;
 		d->slot = flow->slot;
 		d->class = flow->class;
-		if (c->flags & DMSC_CTL_STEER)
-			hop_of_path(&d->hop, side, flow->path);
+		if (c->flags & DMSC_CTL_STEER) {
+			d->hash = packet_hash(p);
+			hop_of_way(&d->hop, side, flow->path, d->hash);
+		}
 		return;
 	}
 	if (!p->has_ports)
@@ -359,7 +384,7 @@ static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
 }
 
 /* The ECN bits belong to the transport and stay. */
-static __always_inline void write_dscp(struct __sk_buff *skb, const struct packet *p,
+static __always_inline void write_dscp(struct __sk_buff *skb, struct packet *p,
 				       const struct control *c, __u8 class)
 {
 	__u32 side = side_of(c->generation);
@@ -375,6 +400,7 @@ static __always_inline void write_dscp(struct __sk_buff *skb, const struct packe
 	tos = (profile->dscp[class] & 63) << 2 | (p->tos & 3);
 	if (tos == p->tos)
 		return;
+	p->tos = tos;
 
 	/* Either header's first 16 bits hold all of it. */
 	if (bpf_skb_load_bytes(skb, p->l3, &old, sizeof(old)))
@@ -445,12 +471,16 @@ int dmsc_egress(struct __sk_buff *skb)
 	if (c.flags & DMSC_CTL_DSCP)
 		write_dscp(skb, &p, &c, d.class);
 	if (d.hop.ifindex && !p.tagged && packet_routable(&p))
-		verdict = hop_redirect(skb, &p, &d.hop);
+		verdict = hop_redirect(skb, &p, &d.hop, d.hash);
+	if (verdict == TC_ACT_SHOT)
+		return verdict;
 	if (c.flags & DMSC_CTL_TRACE)
 		trace(skb, &p, &d, c.generation, verdict == TC_ACT_REDIRECT);
 	stats.steered = verdict == TC_ACT_REDIRECT ? stats.packets : 0;
 	stats.moved = d.moved;
 	stats_count(d.sid, d.class, DMSC_DIR_TX, &stats);
+	if (verdict == TC_ACT_REDIRECT || (d.hop.routed && d.hop.ifindex == skb->ifindex))
+		stats_path(d.hop.counter, &stats);
 	if (verdict != TC_ACT_REDIRECT)
 		return TC_ACT_UNSPEC;
 	reentry_expect(skb, d.hop.ifindex);

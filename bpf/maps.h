@@ -89,6 +89,32 @@ struct {
 } dmsc_paths __weak SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * DMSC_MAX_SETS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct dmsc_set);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_sets __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DMSC_MAX_ENCAPS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct dmsc_encap);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_encaps __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DMSC_MAX_HOPS);
+	__type(key, __u32);
+	__type(value, struct dmsc_path_stats);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_path_stats __weak SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DMSC_MAX_HOPS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);

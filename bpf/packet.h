@@ -48,6 +48,7 @@ struct packet {
 	bool tagged;		/* an 802.1Q tag, in the frame or beside it */
 	bool discovery;		/* IPv6 neighbour discovery */
 	__u8 l3;		/* offset of the network header */
+	__u16 l4;		/* of the transport header, where has_ports is true */
 };
 
 struct vlan_tag {
@@ -85,6 +86,7 @@ static __always_inline bool packet_ports(struct __sk_buff *skb, struct packet *p
 		return false;
 	p->sport = ports.source;
 	p->dport = ports.dest;
+	p->l4 = off;
 	p->has_ports = true;
 	return true;
 }

@@ -40,6 +40,7 @@ static __always_inline int connected(struct bpf_sock_addr *ctx, struct ends *e)
 		return ALLOW;
 	s->cgroup_id = bpf_get_current_cgroup_id();
 	s->flags = 0;
+	s->hash = flow_hash(bpf_get_socket_cookie(ctx));
 	if (!control_read(&c)) {
 		s->generation = 0;
 		return ALLOW;
@@ -170,6 +171,7 @@ static __always_inline int bound(struct bpf_sock *ctx, struct ends *e)
 	s->cgroup_id = bpf_get_current_cgroup_id();
 	s->flags = ctx->protocol == IPPROTO_TCP ? DMSC_STAMP_F_PASSIVE : 0;
 	s->generation = 0;
+	s->hash = 0;	/* a connection that is accepted has its own */
 	return may_bind(e, s->cgroup_id);
 }
 

@@ -40,4 +40,17 @@ static __always_inline void stats_count(__u32 sid, __u8 class, __u8 dir,
 		stats_add(s, what);
 }
 
+/* Adds one packet to what went by a path. */
+static __always_inline void stats_path(__u32 counter, const struct dmsc_stats *what)
+{
+	struct dmsc_path_stats *s;
+
+	s = bpf_map_lookup_elem(&dmsc_path_stats, &counter);
+	if (!s)
+		return;
+	s->packets += what->packets;
+	s->bytes += what->bytes;
+	s->moved += what->moved;
+}
+
 #endif /* DMSC_BPF_STATS_H */

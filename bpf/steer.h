@@ -7,17 +7,25 @@
 
 #include "packet.h"
 #include "tables.h"
+#include "wrap.h"
+
+#define SET_TRIES	4	/* positions of a set that a flow of a failed path tries */
+#define SET_STEP	97	/* from one to the next */
 
 /* Where a packet goes; ifindex 0 leaves it to routing. */
 struct hop {
 	struct dmsc_addr nexthop;
 	__u32 ifindex;
+	__u32 encap;		/* key of dmsc_encaps, 0 none */
+	__u16 counter;
 	bool routed;		/* nothing to do when it is on ifindex already */
 };
 
-static __always_inline bool hop_up(__u32 ifindex, const struct dmsc_addr *nexthop)
+static __always_inline bool hop_up(const struct dmsc_stamp *s)
 {
-	struct dmsc_hop_key key = { .ifindex = ifindex, .nexthop = *nexthop };
+	struct dmsc_hop_key key = {
+		.ifindex = s->ifindex, .encap = s->encap, .nexthop = s->nexthop,
+	};
 	struct dmsc_hop *hop = bpf_map_lookup_elem(&dmsc_hops, &key);
 
 	return hop && (hop->flags & DMSC_PATH_F_UP);
@@ -37,8 +45,52 @@ static __always_inline bool hop_of_path(struct hop *h, __u32 side, __u32 index)
 		return false;
 	h->ifindex = path->ifindex;
 	h->nexthop = path->nexthop;
+	h->encap = path->encap;
+	h->counter = path->counter;
 	h->routed = flags & DMSC_PATH_F_ROUTED;
 	return h->ifindex != 0;
+}
+
+/*
+ * A path of the set for a flow whose own one is down: positions further on, so
+ * that its flows are spread over the others by their weights, then one after
+ * the other, so that one that is up is found. A global function, as
+ * dmsc_stamp_resolve() is. Returns whether there is one.
+ */
+__weak int dmsc_hop_of_set(struct hop *h, __u32 side, __u32 way, __u32 hash)
+{
+	struct dmsc_set *set = set_get(side, way);
+	__u32 i;
+
+	if (!h)
+		return 0;
+	h->ifindex = 0;
+	if (!set)
+		return 0;
+	for (i = 1; i <= SET_TRIES; i++) {
+		if (hop_of_path(h, side, set_path(set, hash + i * SET_STEP)))
+			return 1;
+	}
+	for (i = 0; i < DMSC_MAX_WAYS; i++) {
+		if (i < set->nr && hop_of_path(h, side, set->path[i]))
+			return 1;
+	}
+	return 0;
+}
+
+/* Of flow @hash, @way being a path or a set. */
+static __always_inline bool hop_of_way(struct hop *h, __u32 side, __u32 way, __u32 hash)
+{
+	if (hop_of_path(h, side, way_path(side, way, hash)))
+		return true;
+	return way & DMSC_PATH_SET && dmsc_hop_of_set(h, side, way, hash);
+}
+
+static __always_inline bool hop_of_stamp(struct hop *h, __u32 side, const struct dmsc_stamp *s)
+{
+	if (hop_of_path(h, side, s->path))
+		return true;
+	return s->set && dmsc_hop_of_set(h, side, s->set, s->hash);
 }
 
 /*
@@ -57,6 +109,12 @@ static __always_inline bool tcp_idle(struct bpf_sock *sk)
 	return !tp || !tp->packets_out;
 }
 
+static __always_inline bool same_hop(const struct dmsc_stamp *s, const struct hop *h)
+{
+	return s->ifindex == h->ifindex && s->encap == h->encap &&
+	       addr_equal(&s->nexthop, &h->nexthop);
+}
+
 /*
  * The hop of a packet of connection @sk. Its owner holds the socket's lock, so
  * that the stamp does not change under us. Returns whether a live connection
@@ -68,20 +126,27 @@ static __always_inline bool tcp_steer(struct hop *h, struct dmsc_stamp *s, struc
 	bool was = s->flags & DMSC_STAMP_F_STEERED, live = s->flags & DMSC_STAMP_F_LIVE;
 	bool want;
 
-	want = hop_of_path(h, side, flags & DMSC_CTL_STEER ? s->path : DMSC_PATH_NONE);
+	h->ifindex = 0;
+	want = flags & DMSC_CTL_STEER && hop_of_stamp(h, side, s);
 	s->flags |= DMSC_STAMP_F_LIVE;
-	if (was ? want && s->ifindex == h->ifindex && addr_equal(&s->nexthop, &h->nexthop) : !want)
+	if (was ? want && same_hop(s, h) : !want) {
+		s->counter = h->counter;
 		return false;
+	}
 
-	if (!tcp_idle(sk) && !(was && !hop_up(s->ifindex, &s->nexthop))) {
+	if (!tcp_idle(sk) && !(was && !hop_up(s))) {
 		h->ifindex = was ? s->ifindex : 0;
 		h->nexthop = s->nexthop;
+		h->encap = s->encap;
+		h->counter = s->counter;
 		h->routed = false;
 		return false;
 	}
 
 	s->ifindex = h->ifindex;
 	s->nexthop = h->nexthop;
+	s->encap = h->encap;
+	s->counter = h->counter;
 	if (want)
 		s->flags |= DMSC_STAMP_F_STEERED;
 	else
@@ -90,29 +155,46 @@ static __always_inline bool tcp_steer(struct hop *h, struct dmsc_stamp *s, struc
 }
 
 /*
- * Sends the packet to @h. Returns the verdict, or -1 when it stays as it is:
+ * Sends the packet of flow @hash to @h, wrapped where its path says so. Returns
+ * the verdict, or -1 when it stays as it is:
  * where the device is gone or its MTU is smaller than routing's, a redirected
  * packet would be dropped.
  */
 static __always_inline int hop_redirect(struct __sk_buff *skb, const struct packet *p,
-					const struct hop *h)
+					const struct hop *h, __u32 hash)
 {
+	bool v4 = addr_is_v4(&h->nexthop);
 	struct bpf_redir_neigh nh = {};
 	__u32 mtu = 0;
+	int ret;
 
-	if (h->ifindex == skb->ifindex && h->routed)
-		return -1;
-	if (addr_is_v4(&h->nexthop)) {
-		if (p->kind != PACKET_IPV4)
+	if (h->encap) {
+		struct wrap w = {
+			.encap = h->encap, .ifindex = h->ifindex, .hash = hash,
+			.l4 = p->l4, .l3 = p->l3, .kind = p->kind,
+			.proto = p->has_ports ? p->proto : 0, .tos = p->tos, .v4 = v4,
+		};
+
+		ret = dmsc_wrap(skb, &w);
+		if (ret == WRAP_SPOILED)
+			return TC_ACT_SHOT;
+		if (ret != WRAP_DONE)
 			return -1;
+	} else {
+		if (h->ifindex == skb->ifindex && h->routed)
+			return -1;
+		if (v4 && p->kind != PACKET_IPV4)
+			return -1;
+		if (bpf_check_mtu(skb, h->ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
+			return -1;
+	}
+	if (v4) {
 		nh.nh_family = AF_INET;
 		nh.ipv4_nh = ((const __u32 *)h->nexthop.b)[3];
 	} else {
 		nh.nh_family = AF_INET6;
 		__builtin_memcpy(nh.ipv6_nh, h->nexthop.b, sizeof(nh.ipv6_nh));
 	}
-	if (bpf_check_mtu(skb, h->ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
-		return -1;
 	return bpf_redirect_neigh(h->ifindex, &nh, sizeof(nh), 0);
 }
 

@@ -103,6 +103,49 @@ static __always_inline struct dmsc_path *path_get(__u32 side, __u32 path)
 	return bpf_map_lookup_elem(&dmsc_paths, &index);
 }
 
+/* The set that @way names; NULL where it names a path. */
+static __always_inline struct dmsc_set *set_get(__u32 side, __u32 way)
+{
+	__u32 index = way & ~DMSC_PATH_SET;
+
+	if (!(way & DMSC_PATH_SET) || index >= DMSC_MAX_SETS)
+		return NULL;
+	index += side * DMSC_MAX_SETS;
+	return bpf_map_lookup_elem(&dmsc_sets, &index);
+}
+
+/* The path at position @at of a set. */
+static __always_inline __u32 set_path(const struct dmsc_set *set, __u32 at)
+{
+	__u32 slot = at % DMSC_SET_SLOTS, way;
+
+	/* Verifiers know nothing of what a division leaves. */
+	asm volatile("" : "+r"(slot));
+	if (slot >= DMSC_SET_SLOTS)
+		return DMSC_PATH_NONE;
+	way = set->slot[slot];
+	return way < DMSC_MAX_WAYS ? set->path[way] : DMSC_PATH_NONE;
+}
+
+/* The path that flow @hash takes if all are up, @way being a path or a set. */
+static __always_inline __u32 way_path(__u32 side, __u32 way, __u32 hash)
+{
+	struct dmsc_set *set = set_get(side, way);
+
+	return set ? set_path(set, hash) : way;
+}
+
+/* Numbers of flows: what is unique, mixed (the end of MurmurHash3); never 0. */
+static __always_inline __u32 flow_hash(__u64 unique)
+{
+	unique ^= unique >> 33;
+	unique *= 0xff51afd7ed558ccdULL;
+	unique ^= unique >> 33;
+	unique *= 0xc4ceb9fe1a85ec53ULL;
+	unique ^= unique >> 33;
+	return (__u32)unique ?: 1;
+}
+
 static __always_inline __u32 peer_path(__u32 side, const struct dmsc_addr *addr, __u8 class)
 {
 	struct dmsc_peer_key key = { .addr = *addr, .class = class, .side = side };
@@ -214,7 +257,8 @@ static __always_inline void policy_of_ends(struct policy *p, const struct dmsc_i
 /*
  * Fills what generation @c says about a socket of instance @inst (NULL for
  * nobody) with these ends, and in @p what policy says. Leaves alone what is not
- * the tables' business: the path in use, the cgroup, and flags but DENIED.
+ * the tables' business: the path in use, the flow's number, the cgroup, and flags
+ * but DENIED.
  *
  * A global function, so that the verifier looks at it once and not at each call;
  * hence also the checks of pointers that are never NULL.
@@ -226,7 +270,7 @@ __weak int dmsc_stamp_resolve(struct dmsc_stamp *s, const struct control *c,
 	struct dmsc_endpoint *ep = NULL;
 	__u8 class = DMSC_CLASS_DEFAULT;
 	bool answers;
-	__u32 side;
+	__u32 side, way;
 
 	if (!s || !c || !e || !p)
 		return 0;
@@ -271,7 +315,9 @@ __weak int dmsc_stamp_resolve(struct dmsc_stamp *s, const struct control *c,
 	s->class = class;
 	s->sid = inst ? inst->sid : DMSC_SID_UNKNOWN;
 	s->slot = inst ? inst->slot[s->class & (DMSC_NR_CLASSES - 1)] : 0;
-	s->path = path_choose(side, s, &e->peer);
+	way = path_choose(side, s, &e->peer);
+	s->set = way & DMSC_PATH_SET ? way : 0;
+	s->path = way_path(side, way, s->hash);
 	s->generation = c->generation;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -266,5 +267,18 @@ static inline struct dmsc_stats env_counter(struct dataplane *dp, uint32_t sid, 
 /* ::ffff:a.b.c.d */
 #define V4(a, b, c, d) \
 	((struct dmsc_addr){ { [10] = 0xff, [11] = 0xff, [12] = (a), (b), (c), (d) } })
+
+/* A path without anything around packets. */
+static inline struct dmsc_path env_path(uint32_t ifindex, struct dmsc_addr nexthop, uint8_t flags)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	return (struct dmsc_path){
+		.ifindex = ifindex,
+		.family = memcmp(nexthop.b, mapped, sizeof(mapped)) ? AF_INET6 : AF_INET,
+		.flags = flags,
+		.nexthop = nexthop,
+	};
+}
 
 #endif /* DMSC_SELFTESTS_ENV_H */

@@ -128,11 +128,9 @@ static inline void tables_make(int rail)
 		add_peer(THERE, c, v4);
 	}
 	for (c = 0; c < 2; c++) {
-		g.paths[PATH_R0 + c] = (struct dmsc_path){ rail_here[c], AF_INET, DMSC_PATH_F_UP, 0,
-							   V4(10, 1 + c, 0, 2) };
+		g.paths[PATH_R0 + c] = env_path(rail_here[c], V4(10, 1 + c, 0, 2), DMSC_PATH_F_UP);
 		g.paths[PATH_R0_V6 + c] =
-			(struct dmsc_path){ rail_here[c], AF_INET6, DMSC_PATH_F_UP, 0,
-					    addr_of(c ? "fd02::2" : "fd01::2") };
+			env_path(rail_here[c], addr_of(c ? "fd02::2" : "fd01::2"), DMSC_PATH_F_UP);
 	}
 	g.paths[PATH_R0].flags |= DMSC_PATH_F_ROUTED;
 	g.paths[PATH_R0_V6].flags |= DMSC_PATH_F_ROUTED;

@@ -120,7 +120,7 @@ static void pins(void)
 /* Names, not bytes: what bpftool makes of the maps. */
 static void readable_maps(void)
 {
-	struct dmsc_path path[2] = { {}, { rail_here[1], AF_INET, 0, 0, V4(10, 2, 0, 2) } };
+	struct dmsc_path path[2] = { {}, env_path(rail_here[1], V4(10, 2, 0, 2), 0) };
 	struct dataplane_tables t = { .flags = DMSC_CTL_DSCP, .paths = path, .nr_paths = 2 };
 	char line[256];
 

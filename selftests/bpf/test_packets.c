@@ -82,14 +82,12 @@ static void tables_make(void)
 		.nr_paths = NR_PATHS,
 	};
 	profile_make(&tables.profile);
-	paths[PATH_OTHER] = (struct dmsc_path){ v1, AF_INET, DMSC_PATH_F_UP, 0, V4(10, 2, 0, 2) };
-	paths[PATH_DOWN] = (struct dmsc_path){ v1, AF_INET, 0, 0, V4(10, 2, 0, 3) };
-	paths[PATH_SAME_ROUTED] =
-		(struct dmsc_path){ v0, AF_INET, DMSC_PATH_F_UP | DMSC_PATH_F_ROUTED, 0,
-				    V4(10, 1, 0, 2) };
-	paths[PATH_SAME] = (struct dmsc_path){ v0, AF_INET, DMSC_PATH_F_UP, 0, V4(10, 1, 0, 3) };
-	paths[PATH_V6] = (struct dmsc_path){ v1, AF_INET6, DMSC_PATH_F_UP, 0, addr_of("fd02::2") };
-	paths[PATH_GONE] = (struct dmsc_path){ 4711, AF_INET, DMSC_PATH_F_UP, 0, V4(10, 2, 0, 2) };
+	paths[PATH_OTHER] = env_path(v1, V4(10, 2, 0, 2), DMSC_PATH_F_UP);
+	paths[PATH_DOWN] = env_path(v1, V4(10, 2, 0, 3), 0);
+	paths[PATH_SAME_ROUTED] = env_path(v0, V4(10, 1, 0, 2), DMSC_PATH_F_UP | DMSC_PATH_F_ROUTED);
+	paths[PATH_SAME] = env_path(v0, V4(10, 1, 0, 3), DMSC_PATH_F_UP);
+	paths[PATH_V6] = env_path(v1, addr_of("fd02::2"), DMSC_PATH_F_UP);
+	paths[PATH_GONE] = env_path(4711, V4(10, 2, 0, 2), DMSC_PATH_F_UP);
 
 	endpoint_keys[0] =
 		(struct dmsc_endpoint_key){ addr_of(SERVER), htons(PORT), IPPROTO_TCP, 0 };

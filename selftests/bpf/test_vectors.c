@@ -6,13 +6,15 @@
  *   config                 a generation; its lines follow (vector_config.h)
  *   case NAME              a packet and one line for each program that gets it:
  *     packet LAYERS...     (vector_packet.h)
- *     egress VERDICT class CLASS slot SLOT sid SID [tos TOS] [reason REASON]
+ *     egress VERDICT class CLASS slot SLOT sid SID [tos TOS] [reason REASON] [wrap BYTES]
  *     ingress VERDICT class CLASS sid SID [reason REASON]
  *
  * VERDICT is next, redirect or drop, which is counted by its REASON (rule,
  * default; audit is for what is let through) and nowhere else. With `tos`, the first IP header has that
  * traffic class afterwards, and IPv4 a checksum to it; every other byte must be
- * as before, always. SID and CLASS say which counters grow by this packet and
+ * as before, always. With `wrap`, so many bytes have come in front of it: a header of
+ * IPv6 (IPv4 where there are 28) with that traffic class and the right length; with
+ * `label`, IPv6 has that flow label. SID and CLASS say which counters grow by this packet and
  * its bytes; no other counter may grow. A case is one test point.
  */
 #include <linux/pkt_cls.h>
@@ -38,6 +40,8 @@ static void take_config(size_t n)
 struct expected {
 	int dir, verdict, class, slot, tos; /* tos -1: as it was */
 	int reason;			    /* -1: policy has nothing to say */
+	int label;			    /* -1: as it was */
+	uint32_t wrap;			    /* bytes in front */
 	uint32_t sid;
 };
 
@@ -46,7 +50,7 @@ static void read_expected(struct expected *e, char *line)
 	char *w[VECTOR_WORDS];
 	int n = words(line, w);
 
-	*e = (struct expected){ .tos = -1, .class = -1, .reason = -1 };
+	*e = (struct expected){ .tos = -1, .class = -1, .reason = -1, .label = -1 };
 	e->dir = strcmp(w[0], "egress") ? DMSC_DIR_RX : DMSC_DIR_TX;
 	CHECK(n >= 2 && n % 2 == 0, "expected a verdict and pairs");
 	if (!strcmp(w[1], "next"))
@@ -70,6 +74,10 @@ static void read_expected(struct expected *e, char *line)
 								   DMSC_REASON_AUDIT;
 		else if (!strcmp(w[i], "tos"))
 			e->tos = vector_number(w[i + 1], 255);
+		else if (!strcmp(w[i], "wrap"))
+			e->wrap = vector_number(w[i + 1], DMSC_ENCAP_MAX);
+		else if (!strcmp(w[i], "label"))
+			e->label = vector_number(w[i + 1], 0xfffff);
 		else
 			tap_fail("# '%s' is nothing to expect", w[i]);
 	}
@@ -83,6 +91,11 @@ static void expected_bytes(struct frame *f, const struct expected *e)
 	uint8_t *ip = f->b + f->l3;
 	uint16_t sum;
 
+	if (e->label >= 0) {
+		ip[1] = (ip[1] & 0xf0) | e->label >> 16;
+		ip[2] = e->label >> 8;
+		ip[3] = e->label;
+	}
 	if (e->tos < 0)
 		return;
 	if (ip[0] >> 4 == 6) {
@@ -94,6 +107,30 @@ static void expected_bytes(struct frame *f, const struct expected *e)
 	memset(ip + 10, 0, 2);
 	sum = htons(ip_sum(ip, (ip[0] & 15) * 4));
 	memcpy(ip + 10, &sum, 2);
+}
+
+/* What came in front; takes it off again. */
+static void check_wrap(struct frame *out, const struct expected *e)
+{
+	uint8_t *ip = out->b + out->l3;
+	uint32_t rest = out->len - out->l3 - e->wrap, outer = e->wrap == 28 ? 20 : 40;
+
+	if (!e->wrap)
+		return;
+	CHECK(out->len > out->l3 + e->wrap, "%u bytes came out", out->len);
+	if (outer == 20) {
+		CHECK_EQ(ip[0], 0x45, "outer header");
+		CHECK_EQ(ip[1], e->tos, "outer TOS");
+		CHECK_EQ(ip[2] << 8 | ip[3], rest + 28, "outer length");
+		CHECK_EQ(ip_sum(ip, 20), 0, "outer checksum");
+	} else {
+		CHECK_EQ(ip[0] << 4 | ip[1] >> 4, 0x600 | e->tos, "outer version and class");
+		CHECK_EQ(ip[4] << 8 | ip[5], rest + e->wrap - 40, "outer length");
+	}
+	if (ip[outer == 20 ? 9 : 6] == IPPROTO_UDP)
+		CHECK_EQ(ip[outer + 4] << 8 | ip[outer + 5], rest + 8, "UDP length");
+	memmove(ip, ip + e->wrap, rest);
+	out->len -= e->wrap;
 }
 
 static void check_counters(const struct expected *e, const struct dmsc_stats *of,
@@ -152,6 +189,7 @@ static void run_one(const struct frame *f, char *line)
 	if (e.dir == DMSC_DIR_TX && e.verdict != TC_ACT_SHOT)
 		CHECK_EQ(r.priority, DMSC_PRIO(e.slot, e.class), "priority");
 	expected_bytes(&want, &e);
+	check_wrap(&r.out, &e);
 	CHECK_EQ(r.out.len, want.len, "length");
 	for (at = 0; at < want.len; at++)
 		CHECK_EQ(r.out.b[at], want.b[at], "byte %u", at);

@@ -7,7 +7,8 @@
  *   rule FROM TO ACTION [CLASS...]   each end is any, outside, sid:N or mic:N
  *   host ADDR                        a host of the plan
  *   profile CLASS=DSCP...            which DSCP a class has; it stands for the class
- *   path NAME DEV NEXTHOP [up] [routed]
+ *   path NAME DEV NEXTHOP [up] [routed] [srv6 SEGMENT...] [udp PORT FROM] [label N]
+ *   set NAME PATH...                 as many positions for each; may stand for a path
  *   endpoint ADDR PORT PROTO SID CLASS [MIC]
  *   flow SRC DST SPORT DPORT PROTO SID CLASS SLOT PATH     SPORT 0: any; PATH may be -
  *
@@ -17,6 +18,8 @@
 #define DMSC_SELFTESTS_VECTOR_CONFIG_H
 
 #include <net/if.h>
+
+#include "lib/encap.h"
 
 #include "vector_packet.h"
 
@@ -32,7 +35,9 @@ struct vector_config {
 	struct dmsc_rule_key rule_keys[VECTOR_ROWS];
 	struct dmsc_rule rules[VECTOR_ROWS];
 	struct dmsc_path paths[VECTOR_PATHS];
-	char path_names[VECTOR_PATHS][16];
+	struct dmsc_encap encaps[VECTOR_PATHS];
+	struct dmsc_set sets[VECTOR_PATHS];
+	char path_names[VECTOR_PATHS][16], set_names[VECTOR_PATHS][16];
 };
 
 static const char *const vector_classes[DMSC_NR_CLASSES] = {
@@ -75,6 +80,10 @@ static inline uint32_t vector_path(const struct vector_config *c, const char *na
 		if (!strcmp(c->path_names[p], name))
 			return p;
 	}
+	for (size_t s = 0; s < c->t.nr_sets; s++) {
+		if (!strcmp(c->set_names[s], name))
+			return DMSC_PATH_SET | s;
+	}
 	tap_fail("# '%s' is no path", name);
 }
 
@@ -89,6 +98,9 @@ static inline void vector_config_init(struct vector_config *c)
 	c->t.rules = c->rules;
 	c->t.paths = c->paths;
 	c->t.nr_paths = 1;
+	c->t.encaps = c->encaps;
+	c->t.nr_encaps = 1;
+	c->t.sets = c->sets;
 	memset(c->t.profile.class_of, 0xff, sizeof(c->t.profile.class_of));
 }
 
@@ -117,8 +129,57 @@ static inline void config_profile(struct vector_config *c, char **w, int n)
 	}
 }
 
+/* What stands behind a path's flags: how it is encapsulated, or nothing. */
+static inline uint32_t config_encap(struct vector_config *c, char **w, int n)
+{
+	struct dmsc_addr here = vector_addr("192.0.2.1"), there = vector_addr("192.0.2.2");
+	struct plan_encap e = { .source = here, .target = there };
+	uint32_t at = c->t.nr_encaps;
+
+	if (!n)
+		return 0;
+	if (!strcmp(w[0], "srv6")) {
+		e.kind = PATH_SRV6;
+		e.source = vector_addr("2001:db8::1");
+		CHECK(n > 1 && n <= 1 + DMSC_MAX_SEGMENTS, "srv6 SEGMENT...");
+		while (--n)
+			e.segments[e.nr_segments++] = vector_addr(*++w);
+	} else if (!strcmp(w[0], "udp") && n == 3) {
+		e.kind = PATH_UDP;
+		e.port = vector_number(w[1], UINT16_MAX);
+		e.entropy = vector_number(w[2], UINT16_MAX);
+	} else if (!strcmp(w[0], "label") && n == 2) {
+		e.kind = PATH_LABEL;
+		e.entropy = vector_number(w[1], 0xfffff);
+	} else {
+		tap_fail("# '%s' is nothing to put around packets", w[0]);
+	}
+	encap_build(&e, &here, &there, &c->encaps[at]);
+	c->t.nr_encaps++;
+	return at;
+}
+
+static inline void config_set(struct vector_config *c, char **w, int n)
+{
+	size_t s = c->t.nr_sets;
+	struct dmsc_set *set = &c->sets[s];
+
+	CHECK(s < VECTOR_PATHS && n > 1 && n <= 1 + DMSC_MAX_WAYS, "set NAME PATH...");
+	snprintf(c->set_names[s], sizeof(c->set_names[s]), "%s", w[0]);
+	for (int i = 1; i < n; i++) {
+		set->path[i - 1] = vector_path(c, w[i]);
+		set->weight[i - 1] = 1;
+	}
+	set->nr = n - 1;
+	for (int i = 0; i < DMSC_SET_SLOTS; i++)
+		set->slot[i] = i % set->nr;
+	c->t.nr_sets++;
+}
+
 static inline void config_path(struct vector_config *c, char **w, int n)
 {
+	int more = 3;
+
 	size_t p = c->t.nr_paths++;
 
 	CHECK(p < VECTOR_PATHS && n >= 3, "path NAME DEV NEXTHOP");
@@ -129,6 +190,9 @@ static inline void config_path(struct vector_config *c, char **w, int n)
 	c->paths[p].family = strchr(w[2], ':') ? AF_INET6 : AF_INET;
 	c->paths[p].flags = (vector_has(w, n, "up") ? DMSC_PATH_F_UP : 0) |
 			    (vector_has(w, n, "routed") ? DMSC_PATH_F_ROUTED : 0);
+	while (more < n && (!strcmp(w[more], "up") || !strcmp(w[more], "routed")))
+		more++;
+	c->paths[p].encap = config_encap(c, w + more, n - more);
 }
 
 static inline uint8_t vector_action(const char *text)
@@ -208,6 +272,8 @@ static inline void vector_config_line(struct vector_config *c, char **w, int n)
 		config_profile(c, w + 1, n - 1);
 	} else if (!strcmp(w[0], "path")) {
 		config_path(c, w + 1, n - 1);
+	} else if (!strcmp(w[0], "set")) {
+		config_set(c, w + 1, n - 1);
 	} else if (!strcmp(w[0], "policy") && n == 2) {
 		config_policy(c, w[1]);
 	} else if (!strcmp(w[0], "rule")) {

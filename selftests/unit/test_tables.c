@@ -338,6 +338,91 @@ static void test_choices(void **state)
 	tables_free(&t);
 }
 
+static const struct dmsc_set *set_of(const struct tables *t, uint32_t way)
+{
+	assert_true(way & DMSC_PATH_SET);
+	assert_in_range(way & ~DMSC_PATH_SET, 0, t->t.nr_sets - 1);
+	return &t->sets[way & ~DMSC_PATH_SET];
+}
+
+/* Positions of a set by topology link. */
+static int slots_by(const struct tables *t, const struct dmsc_set *set, uint32_t link)
+{
+	int n = 0;
+
+	for (int i = 0; i < DMSC_SET_SLOTS; i++)
+		n += t->about[set->path[set->slot[i]]].link == link;
+	return n;
+}
+
+/* Several paths: shares as weights say, few moves when they change, sets shared. */
+static void test_ways(void **state)
+{
+	struct plan_way ways[3] = { { 0, 1 }, { 1, 1 }, { 1, 7 } };
+	struct plan_group group_of_mic = { .from = 100,
+					   .to = 7,
+					   .to_mic = true,
+					   .class = DMSC_CLASS_DATA,
+					   .first_way = 2,
+					   .nr_ways = 1 };
+	uint8_t before[DMSC_SET_SLOTS];
+	const struct dmsc_set *set;
+	struct dmsc_error err;
+	struct tables t;
+	struct small s;
+	int moved = 0;
+
+	(void)state;
+	small_init(&s);
+	s.plan.ways = ways;
+	s.plan.nr_ways = 3;
+	s.flows[0].nr_ways = s.flows[1].nr_ways = 2;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	assert_int_equal(t.t.nr_sets, 1);
+	set = set_of(&t, group(&t, 100, 102, DMSC_CLASS_DATA));
+	assert_ptr_equal(set, set_of(&t, group(&t, 101, 102, DMSC_CLASS_DATA)));
+	assert_int_equal(set->nr, 2);
+	assert_in_range(slots_by(&t, set, 0), DMSC_SET_SLOTS / 2, DMSC_SET_SLOTS / 2 + 1);
+	for (int i = 0; i < DMSC_SET_SLOTS; i++)
+		before[i] = t.about[set->path[set->slot[i]]].link;
+	tables_free(&t);
+
+	/* 1:1 to 1:3: a quarter has to move, to the second link; hardly more does. */
+	ways[1].weight = 3;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	set = set_of(&t, group(&t, 100, 102, DMSC_CLASS_DATA));
+	assert_in_range(slots_by(&t, set, 0), DMSC_SET_SLOTS / 4, DMSC_SET_SLOTS / 4 + 1);
+	for (int i = 0; i < DMSC_SET_SLOTS; i++)
+		moved += before[i] != t.about[set->path[set->slot[i]]].link;
+	print_message("# %d of %d positions moved, %d have to\n", moved, DMSC_SET_SLOTS,
+		      DMSC_SET_SLOTS / 4);
+	assert_in_range(moved, DMSC_SET_SLOTS / 4, DMSC_SET_SLOTS * 2 / 5);
+	tables_free(&t);
+
+	/* The receiver's answers take the links by which the data arrives. */
+	s.in.host = 1;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	set = set_of(&t, group(&t, 102, 100, DMSC_CLASS_DATA));
+	assert_in_range(slots_by(&t, set, 2), DMSC_SET_SLOTS / 4, DMSC_SET_SLOTS / 4 + 1);
+	assert_int_not_equal(group(&t, 102, DMSC_SID_ANY, DMSC_CLASS_DATA), MODEL_NONE);
+	tables_free(&t);
+
+	/* A group's pair that has no flow; the one that has keeps its own. */
+	small_init(&s);
+	s.plan.ways = ways;
+	s.plan.nr_ways = 3;
+	s.plan.groups = &group_of_mic;
+	s.plan.nr_groups = 1;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	assert_int_equal(t.about[group(&t, 100, 102, DMSC_CLASS_DATA)].link, 0);
+	tables_free(&t);
+	group_of_mic.class = DMSC_CLASS_BULK;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	assert_int_equal(t.about[group(&t, 100, 102, DMSC_CLASS_BULK)].link, 1);
+	assert_int_equal(group(&t, 101, 102, DMSC_CLASS_BULK), MODEL_NONE);
+	tables_free(&t);
+}
+
 static void test_rows(void **state)
 {
 	struct dmsc_error err;
@@ -541,10 +626,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_example),	       cmocka_unit_test(test_answers),
-		cmocka_unit_test(test_choices),	       cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_refused),	       cmocka_unit_test(test_blob),
-		cmocka_unit_test(test_profiles),       cmocka_unit_test(test_module_profile),
-		cmocka_unit_test(test_class_defaults),
+		cmocka_unit_test(test_choices),	       cmocka_unit_test(test_ways),
+		cmocka_unit_test(test_rows),	       cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_blob),	       cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_module_profile), cmocka_unit_test(test_class_defaults),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

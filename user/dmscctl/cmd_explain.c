@@ -52,6 +52,20 @@ static void print_policy(const struct ctl *c, const json_t *p)
 		printf("the default, no rule is about these two\n");
 }
 
+static void print_ways(const json_t *ways)
+{
+	const json_t *w;
+	size_t i;
+
+	printf("path      each connection its own of");
+	json_array_foreach(ways, i, w)
+	{
+		printf("%s %lld (weight %lld)", i ? "," : "", ctl_int(w, "path"),
+		       ctl_int(w, "weight"));
+	}
+	printf("\n");
+}
+
 static void print_answer(const struct ctl *c, const json_t *a)
 {
 	const json_t *step, *live = json_object_get(a, "live");
@@ -62,7 +76,9 @@ static void print_answer(const struct ctl *c, const json_t *a)
 	       ctl_int(a, "peer_sid") ? "" : " (unknown)");
 	printf("class     %s, slot %lld, DSCP %lld\n", ctl_str(a, "class"), ctl_int(a, "slot"),
 	       ctl_int(a, "dscp"));
-	if (ctl_int(a, "path"))
+	if (json_object_get(a, "paths"))
+		print_ways(json_object_get(a, "paths"));
+	else if (ctl_int(a, "path"))
 		printf("path      %lld by %s, next hop %s, %s\n", ctl_int(a, "path"),
 		       ctl_str(a, "interface"), ctl_str(a, "nexthop"),
 		       ctl_bool(a, "path_up") ? "up" : "down: left to routing");

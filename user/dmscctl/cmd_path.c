@@ -9,9 +9,9 @@
 
 static int list(struct ctl *c)
 {
-	static const char *const heads[] = { "-PATH",	 "TO HOST", "INTERFACE",
-					     "NEXT HOP", "STATE",   "-GROUPS",
-					     "-PLANNED", "REASON",  NULL };
+	static const char *const heads[] = { "-PATH", "TO HOST", "INTERFACE", "NEXT HOP",
+					     "KIND",  "STATE",	 "-GROUPS",   "-PLANNED",
+					     "-SENT", "-MOVED",	 "REASON",    NULL };
 	char bytes[UNITS_LEN];
 	const json_t *p;
 	struct table t;
@@ -33,9 +33,14 @@ static int list(struct ctl *c)
 		table_add(&t, "%s", ctl_str(p, "host"));
 		table_add(&t, "%s", ctl_str(p, "interface"));
 		table_add(&t, "%s", ctl_str(p, "nexthop"));
+		table_add(&t, "%s", ctl_str(p, "kind"));
 		table_add(&t, "%s", state);
 		table_add(&t, "%lld", ctl_int(p, "groups"));
 		table_add(&t, "%s", units_bytes(ctl_int(p, "bytes"), c->exact, bytes));
+		table_add(&t, "%s",
+			  units_bytes(ctl_int(json_object_get(p, "sent"), "bytes"), c->exact, bytes));
+		table_add(&t, "%s",
+			  units_count(ctl_int(json_object_get(p, "sent"), "moved"), c->exact, bytes));
 		table_add(&t, "%s", strcmp(state, "up") ? ctl_str(p, "reason") : "");
 	}
 	table_print(&t);

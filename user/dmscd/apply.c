@@ -54,15 +54,16 @@ static void warn_paths(struct apply *a, const uint8_t *flags)
 	struct hostplan *hp = a->hp;
 
 	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++) {
-		const struct topo_link *l = &hp->plan.topo.links[hp->tables.about[p].link];
-		char text[INET6_ADDRSTRLEN];
+		char text[INET6_ADDRSTRLEN], name[PATH_NAME_LEN];
 
 		if (flags[p] & DMSC_PATH_F_UP)
 			continue;
 		warn(a,
 		     json_sprintf("path %u to %s by %s (next hop %s) is down: %s; its traffic is left to routing",
-				  p, hp->plan.hosts[hp->tables.about[p].dst_host].name, l->if_a,
-				  neigh_format(&l->addr_b, text), watch_why(hp, p)));
+				  p, hp->plan.hosts[hp->tables.about[p].dst_host].name,
+				  hostplan_path_name(hp, p, name),
+				  neigh_format(&hp->tables.paths[p].nexthop, text),
+				  watch_why(hp, p)));
 	}
 }
 
@@ -316,6 +317,8 @@ static int prepare(struct daemon *d, struct apply *a, struct dmsc_error *err)
 	ret = hostplan_cgroups(d, a->hp, false, err);
 	if (!ret)
 		ret = hostplan_build(d, a->hp, err);
+	if (!ret)
+		ret = hostplan_check_mtu(d, a->hp, err);
 	if (ret)
 		return ret;
 	if (datapath_open(d)) {
@@ -350,6 +353,8 @@ static int check_only(struct daemon *d, struct apply *a, json_t **answer, struct
 	ret = hostplan_cgroups(d, hp, true, err);
 	if (!ret)
 		ret = hostplan_build(d, hp, err);
+	if (!ret)
+		ret = hostplan_check_mtu(d, hp, err);
 	if (ret)
 		return ret;
 	flags = calloc(hp->tables.t.nr_paths + 1, 1);

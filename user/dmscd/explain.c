@@ -259,6 +259,16 @@ static json_t *policy_part(const struct daemon *d, const struct explain *x)
 	return o;
 }
 
+static json_t *ways_json(const struct dmsc_set *set)
+{
+	json_t *a = json_array();
+
+	for (uint32_t i = 0; i < set->nr && i < DMSC_MAX_WAYS; i++)
+		json_array_append_new(a, json_pack("{s:i, s:i}", "path", (int)set->path[i],
+						   "weight", (int)set->weight[i]));
+	return a;
+}
+
 int explain_json(struct daemon *d, const json_t *req, json_t **answer, struct dmsc_error *err)
 {
 	char hop[INET6_ADDRSTRLEN], dev[IF_NAMESIZE] = "";
@@ -299,6 +309,8 @@ int explain_json(struct daemon *d, const json_t *req, json_t **answer, struct dm
 			    x.hop.ifindex ? neigh_format(&x.hop.nexthop, hop) : "", "path_up",
 			    x.hop.flags & DMSC_PATH_F_UP, "policy", policy_part(d, &x), "steps",
 			    steps_json(&x));
+	if (*answer && x.ways.nr)
+		json_object_set_new(*answer, "paths", ways_json(&x.ways));
 	if (*answer && live)
 		json_object_set_new(*answer, "live", live);
 	else

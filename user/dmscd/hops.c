@@ -7,36 +7,38 @@
 #include "lib/log.h"
 #include "lib/neigh.h"
 
-/* The rails that paths of the plan leave by. */
-static bool rail_used(const struct hostplan *hp, const struct rail *r)
+/* Whether an earlier path leaves by the same link and next hop. */
+static bool again(const struct hostplan *hp, uint32_t p)
 {
-	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++)
-		if (hp->tables.about[p].link == r->link)
+	const struct tables *t = &hp->tables;
+
+	for (uint32_t i = 1; i < p; i++)
+		if (t->about[i].link == t->about[p].link &&
+		    !memcmp(&t->paths[i].nexthop, &t->paths[p].nexthop, sizeof(t->paths[p].nexthop)))
 			return true;
 	return false;
 }
 
-static bool can_answer(const struct hostplan *hp, const struct rail *r)
+/* The rail of path @p, if its next hop is to be asked for through it. */
+static struct rail *to_ask(struct hostplan *hp, uint32_t p)
 {
-	return !r->info.noarp && r->info.up && rail_used(hp, r);
-}
+	struct rail *r = hostplan_rail(hp, hp->tables.about[p].link);
 
-static const struct dmsc_addr *hop_of(const struct hostplan *hp, const struct rail *r)
-{
-	return &hp->plan.topo.links[r->link].addr_b;
+	return r && !again(hp, p) ? r : NULL;
 }
 
 int hops_ask(struct daemon *d, struct hostplan *hp, bool *managed, struct dmsc_error *err)
 {
 	*managed = true;
-	for (uint32_t i = 0; i < hp->nr_rails; i++) {
-		struct rail *r = &hp->rails[i];
+	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++) {
+		struct rail *r = to_ask(hp, p);
 		bool kept;
 		int ret;
 
-		if (!can_answer(hp, r))
+		if (!r || r->info.noarp || !r->info.up)
 			continue;
-		ret = neigh_manage(d->rtnl, r->info.ifindex, hop_of(hp, r), &kept, err);
+		ret = neigh_manage(d->rtnl, r->info.ifindex, &hp->tables.paths[p].nexthop, &kept,
+				   err);
 		if (ret)
 			return ret;
 		*managed &= kept;
@@ -46,29 +48,31 @@ int hops_ask(struct daemon *d, struct hostplan *hp, bool *managed, struct dmsc_e
 
 void hops_again(struct daemon *d, struct hostplan *hp)
 {
-	for (uint32_t i = 0; i < hp->nr_rails; i++) {
-		struct rail *r = &hp->rails[i];
+	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++) {
+		const struct dmsc_addr *hop = &hp->tables.paths[p].nexthop;
+		struct rail *r = to_ask(hp, p);
 		struct link_info now;
 		struct dmsc_error e;
 		bool kept;
 
 		/* What is known about the link may be older than the event that led here. */
-		if (link_get(d->rtnl, hp->plan.topo.links[r->link].if_a, &now, NULL) ||
-		    now.ifindex != r->info.ifindex || !now.up || now.noarp || !rail_used(hp, r) ||
-		    neigh_state(d->rtnl, now.ifindex, hop_of(hp, r), NULL))
+		if (!r || link_get(d->rtnl, hp->plan.topo.links[r->link].if_a, &now, NULL) ||
+		    now.ifindex != r->info.ifindex || !now.up || now.noarp ||
+		    neigh_state(d->rtnl, now.ifindex, hop, NULL))
 			continue;
-		if (neigh_manage(d->rtnl, now.ifindex, hop_of(hp, r), &kept, &e))
+		if (neigh_manage(d->rtnl, now.ifindex, hop, &kept, &e))
 			log_warn("%s: %s", now.name, e.text);
 	}
 }
 
 bool hops_answered(struct daemon *d, struct hostplan *hp)
 {
-	for (uint32_t i = 0; i < hp->nr_rails; i++) {
-		struct rail *r = &hp->rails[i];
+	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++) {
+		struct rail *r = to_ask(hp, p);
 
-		if (can_answer(hp, r) &&
-		    !neigh_usable(neigh_state(d->rtnl, r->info.ifindex, hop_of(hp, r), NULL)))
+		if (r && !r->info.noarp && r->info.up &&
+		    !neigh_usable(neigh_state(d->rtnl, r->info.ifindex,
+					      &hp->tables.paths[p].nexthop, NULL)))
 			return false;
 	}
 	return true;
@@ -78,9 +82,9 @@ static bool keep_hop(uint32_t ifindex, const struct dmsc_addr *addr, void *arg)
 {
 	const struct hostplan *hp = arg;
 
-	for (uint32_t i = 0; i < hp->nr_rails; i++)
-		if (hp->rails[i].info.ifindex == ifindex && rail_used(hp, &hp->rails[i]) &&
-		    !memcmp(hop_of(hp, &hp->rails[i]), addr, sizeof(*addr)))
+	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++)
+		if (hp->tables.paths[p].ifindex == ifindex &&
+		    !memcmp(&hp->tables.paths[p].nexthop, addr, sizeof(*addr)))
 			return true;
 	return false;
 }

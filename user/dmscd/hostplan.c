@@ -13,6 +13,7 @@
 #include <linux/magic.h>
 
 #include "dmscd/daemon.h"
+#include "lib/encap.h"
 #include "lib/spec.h"
 
 #define CGROUP_MARK "user.dmsc" /* extended attribute of the cgroups made here */
@@ -344,4 +345,38 @@ int hostplan_build(struct daemon *d, struct hostplan *hp, struct dmsc_error *err
 	free(hp->paths);
 	hp->paths = calloc(hp->tables.t.nr_paths + 1, sizeof(*hp->paths));
 	return hp->paths ? 0 : dmsc_fail(err, -ENOMEM, "plan: no memory");
+}
+
+const char *hostplan_path_name(const struct hostplan *hp, uint32_t p, char out[PATH_NAME_LEN])
+{
+	const struct tables_path *about = &hp->tables.about[p];
+	char text[ENCAP_TEXT_LEN];
+
+	encap_text(about->encap, text);
+	snprintf(out, PATH_NAME_LEN, "%s%s%s", hp->plan.topo.links[about->link].if_a,
+		 *text ? " " : "", text);
+	return out;
+}
+
+int hostplan_check_mtu(struct daemon *d, struct hostplan *hp, struct dmsc_error *err)
+{
+	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++) {
+		const struct tables_path *about = &hp->tables.about[p];
+		uint32_t more = hp->tables.encaps[hp->tables.paths[p].encap].length, route, mtu;
+		const struct topo_node *dst =
+			&hp->plan.topo.nodes[hp->plan.hosts[about->dst_host].node];
+		struct rail *r = hostplan_rail(hp, about->link);
+		char name[PATH_NAME_LEN];
+
+		if (!more || !r)
+			continue;
+		mtu = r->info.mtu;
+		route = link_route_mtu(d->rtnl, &dst->addr);
+		if (route && route + more > mtu)
+			return dmsc_fail(err, -EINVAL,
+					 "plan: paths[%u]: %.200s puts %u bytes around packets of up to %u to %s, expected room for them in the MTU of %u (a route with an mtu of at most %d)",
+					 about->plan_path, hostplan_path_name(hp, p, name), more,
+					 route, dst->name, mtu, (int)mtu - (int)more);
+	}
+	return 0;
 }

@@ -78,6 +78,17 @@ const struct plan_instance *hostplan_service(const struct hostplan *hp, uint32_t
 /** hostplan_rail - by topology link; NULL: not a rail of this host */
 struct rail *hostplan_rail(struct hostplan *hp, uint32_t link);
 
+#define PATH_NAME_LEN 600
+
+/**
+ * hostplan_path_name - what tells path @p from others to the same host: its
+ * interface, and what is put around packets. Returns @out
+ */
+const char *hostplan_path_name(const struct hostplan *hp, uint32_t p, char out[PATH_NAME_LEN]);
+
+/** hostplan_check_mtu - has each path's interface room for what goes around packets? -EINVAL */
+int hostplan_check_mtu(struct daemon *d, struct hostplan *hp, struct dmsc_error *err);
+
 /** hostplan_cgroup_path - where instance @i's processes belong on this host */
 int hostplan_cgroup_path(const struct daemon *d, const char *cgroup, char *out, size_t size);
 

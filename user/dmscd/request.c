@@ -18,6 +18,7 @@
 #include "dmscd/queuectl.h"
 #include "dmscd/watch.h"
 #include "lib/log.h"
+#include "lib/encap.h"
 #include "lib/neigh.h"
 
 struct call {
@@ -176,30 +177,58 @@ static int do_services(struct call *c)
 	return ret;
 }
 
-static json_t *path_json(const struct hostplan *hp, uint32_t p)
+/* What of flow @f's bytes goes by path @index of the plan, by its weights. */
+static uint64_t flow_bytes(const struct plan *p, const struct plan_flow *f, uint32_t index)
+{
+	uint64_t sum = 0, here = 0;
+
+	if (index == MODEL_NONE || !f->nr_ways)
+		return index != MODEL_NONE && f->path == index ? f->bytes : 0;
+	for (uint32_t i = f->first_way; i < f->first_way + f->nr_ways; i++) {
+		sum += p->ways[i].weight;
+		here += p->ways[i].path == index ? p->ways[i].weight : 0;
+	}
+	return (double)f->bytes * here / sum;
+}
+
+/* Whether @way is path @p, or a set with it. */
+static bool takes(const struct tables *t, uint32_t way, uint32_t p)
+{
+	const struct dmsc_set *set = &t->sets[way & ~DMSC_PATH_SET];
+
+	if (!(way & DMSC_PATH_SET))
+		return way == p;
+	for (uint32_t i = 0; i < set->nr; i++)
+		if (set->path[i] == p)
+			return true;
+	return false;
+}
+
+static json_t *path_json(struct daemon *d, const struct hostplan *hp, uint32_t p)
 {
 	const struct tables_path *about = &hp->tables.about[p];
 	const struct topo_link *l = &hp->plan.topo.links[about->link];
 	const struct path_state *s = &hp->paths[p];
-	char hop[INET6_ADDRSTRLEN];
+	char hop[INET6_ADDRSTRLEN], encap[ENCAP_TEXT_LEN];
+	struct dmsc_path_stats sent = { 0 };
 	uint64_t bytes = 0;
 	int groups = 0;
 
-	for (uint32_t i = 0; i < hp->plan.nr_flows; i++) {
-		const struct plan_flow *f = &hp->plan.flows[i];
-
-		if (about->plan_path != MODEL_NONE && f->path == about->plan_path)
-			bytes += f->bytes;
-	}
+	for (uint32_t i = 0; i < hp->plan.nr_flows; i++)
+		bytes += flow_bytes(&hp->plan, &hp->plan.flows[i], about->plan_path);
 	for (size_t i = 0; i < hp->tables.t.nr_groups; i++)
-		groups += hp->tables.t.groups[i].path == p;
-	return json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:b, s:i, s:I}", "path", (int)p,
-			 "host", hp->plan.hosts[about->dst_host].name, "interface", l->if_a,
-			 "ifindex", (int)hp->tables.paths[p].ifindex, "nexthop",
-			 neigh_format(&l->addr_b, hop), "state",
+		groups += takes(&hp->tables, hp->tables.t.groups[i].path, p);
+	if (d->dp)
+		dataplane_path_stats(d->dp, p, &sent, NULL);
+	return json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:i, s:I, s:{s:I, s:I, s:I}}",
+			 "path", (int)p, "host", hp->plan.hosts[about->dst_host].name, "interface",
+			 l->if_a, "ifindex", (int)hp->tables.paths[p].ifindex, "nexthop",
+			 neigh_format(&hp->tables.paths[p].nexthop, hop), "kind",
+			 about->encap ? encap_text(about->encap, encap) : "route", "state",
 			 s->flags & DMSC_PATH_F_UP ? "up" : "down", "reason", watch_why(hp, p),
 			 "routed", !!(s->flags & DMSC_PATH_F_ROUTED), "groups", groups, "bytes",
-			 (json_int_t)bytes);
+			 (json_int_t)bytes, "sent", "packets", (json_int_t)sent.packets, "bytes",
+			 (json_int_t)sent.bytes, "moved", (json_int_t)sent.moved);
 }
 
 static int need_plan(struct call *c)
@@ -217,7 +246,7 @@ static int do_paths(struct call *c)
 	json_t *out = json_array();
 
 	for (uint32_t p = 1; hp && p < hp->tables.t.nr_paths; p++)
-		json_array_append_new(out, path_json(hp, p));
+		json_array_append_new(out, path_json(c->d, hp, p));
 	*c->answer = json_pack("{s:o}", "paths", out);
 	return 0;
 }
@@ -249,12 +278,14 @@ static int do_path_set(struct call *c)
 		const struct tables_path *about = &hp->tables.about[p];
 		const char *if_a = hp->plan.topo.links[about->link].if_a;
 		const char *dst = hp->plan.hosts[about->dst_host].name;
+		char name[PATH_NAME_LEN];
 
 		if ((has_path && p != path) || (dev && strcmp(dev, if_a)) ||
 		    (host && strcmp(host, dst)))
 			continue;
 		n++;
-		ret = registry_path_set(c->d->registry, dst, if_a, !strcmp(state, "down"), c->err);
+		ret = registry_path_set(c->d->registry, dst, hostplan_path_name(hp, p, name),
+					!strcmp(state, "down"), c->err);
 	}
 	if (!ret && !n)
 		ret = dmsc_fail(c->err, -ENOENT,

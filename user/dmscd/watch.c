@@ -27,34 +27,54 @@ struct watch {
 
 #define WATCH_BUF (256 * 1024)
 
-int watch_paths(struct daemon *d, struct hostplan *hp, uint8_t *flags, struct dmsc_error *err)
+/* What is known of the rails, brought up to date. */
+static int look_at_rails(struct daemon *d, struct hostplan *hp, struct dmsc_error *err)
 {
-	const struct topology *t = &hp->plan.topo;
-	int *hop = calloc(hp->nr_rails + 1, sizeof(*hop));
-	int ret = 0;
-
-	if (!hop)
-		return dmsc_fail(err, -ENOMEM, "paths: no memory");
-	for (uint32_t i = 0; i < hp->nr_rails && !ret; i++) {
+	for (uint32_t i = 0; i < hp->nr_rails; i++) {
 		struct rail *r = &hp->rails[i];
 		struct link_info now;
+		int ret = link_get(d->rtnl, hp->plan.topo.links[r->link].if_a, &now, err);
 
-		ret = link_get(d->rtnl, t->links[r->link].if_a, &now, err);
 		/* Gone, or another interface of the same name: the tables name the old one. */
 		if (ret == -ENODEV || (!ret && now.ifindex != r->info.ifindex)) {
 			r->info.up = false;
-			ret = 0;
 			continue;
 		}
 		if (ret)
-			break;
+			return ret;
 		r->info = now;
-		hop[i] = now.noarp ?
-				 NUD_NOARP :
-				 neigh_state(d->rtnl, now.ifindex, &t->links[r->link].addr_b, err);
-		if (hop[i] < 0)
-			ret = hop[i];
 	}
+	return 0;
+}
+
+/* The state of path @p's next hop; @states has those of the paths before. */
+static int hop_state(struct daemon *d, struct hostplan *hp, uint32_t p, const int *states,
+		     struct dmsc_error *err)
+{
+	const struct dmsc_path *path = &hp->tables.paths[p];
+	struct rail *r = hostplan_rail(hp, hp->tables.about[p].link);
+
+	if (!r || !r->info.up)
+		return 0;
+	if (r->info.noarp)
+		return NUD_NOARP;
+	for (uint32_t i = p - 1; i > 0; i--)
+		if (hp->tables.paths[i].ifindex == path->ifindex &&
+		    !memcmp(&hp->tables.paths[i].nexthop, &path->nexthop, sizeof(path->nexthop)))
+			return states[i];
+	return neigh_state(d->rtnl, r->info.ifindex, &path->nexthop, err);
+}
+
+int watch_paths(struct daemon *d, struct hostplan *hp, uint8_t *flags, struct dmsc_error *err)
+{
+	const struct topology *t = &hp->plan.topo;
+	int *hop = calloc(hp->tables.t.nr_paths + 1, sizeof(*hop));
+	char name[PATH_NAME_LEN];
+	int ret;
+
+	if (!hop)
+		return dmsc_fail(err, -ENOMEM, "paths: no memory");
+	ret = look_at_rails(d, hp, err);
 	for (uint32_t p = 1; p < hp->tables.t.nr_paths && !ret; p++) {
 		const struct tables_path *about = &hp->tables.about[p];
 		const struct dmsc_path *path = &hp->tables.paths[p];
@@ -62,15 +82,21 @@ int watch_paths(struct daemon *d, struct hostplan *hp, uint8_t *flags, struct dm
 		struct rail *r = hostplan_rail(hp, about->link);
 		const struct topo_node *dst = &t->nodes[hp->plan.hosts[about->dst_host].node];
 
+		hop[p] = hop_state(d, hp, p, hop, err);
+		if (hop[p] < 0) {
+			ret = hop[p];
+			break;
+		}
 		s->link_up = r && r->info.up;
-		s->hop_ok = r && neigh_usable(hop[r - hp->rails]);
-		ret = registry_path_down(d->registry, dst->name, t->links[about->link].if_a,
+		s->hop_ok = neigh_usable(hop[p]);
+		ret = registry_path_down(d->registry, dst->name, hostplan_path_name(hp, p, name),
 					 &s->admin_down, err);
 		flags[p] = 0;
 		if (ret || s->admin_down || !s->link_up || !s->hop_ok)
 			continue;
 		flags[p] |= DMSC_PATH_F_UP;
-		if (link_routes_via(d->rtnl, &dst->addr, path->ifindex, &path->nexthop))
+		if (!path->encap &&
+		    link_routes_via(d->rtnl, &dst->addr, path->ifindex, &path->nexthop))
 			flags[p] |= DMSC_PATH_F_ROUTED;
 	}
 	free(hop);

@@ -185,6 +185,11 @@ static int map_memory(struct dataplane *dp, struct dmsc_error *err)
 	if (p == MAP_FAILED)
 		return dmsc_fail(err, -errno, "dmsc_paths: mmap: %s", strerror(errno));
 	dp->paths = p;
+	p = mmap(NULL, 2 * DMSC_MAX_SETS * sizeof(struct dmsc_set), PROT_READ | PROT_WRITE,
+		 MAP_SHARED, dataplane_map(dp, "dmsc_sets"), 0);
+	if (p == MAP_FAILED)
+		return dmsc_fail(err, -errno, "dmsc_sets: mmap: %s", strerror(errno));
+	dp->sets = p;
 	return 0;
 }
 
@@ -256,6 +261,8 @@ void dataplane_close(struct dataplane *dp)
 		munmap(dp->ctl, sizeof(*dp->ctl));
 	if (dp->paths)
 		munmap(dp->paths, 2 * DMSC_MAX_PATHS * sizeof(*dp->paths));
+	if (dp->sets)
+		munmap(dp->sets, 2 * DMSC_MAX_SETS * sizeof(*dp->sets));
 	dataplane_events_close(dp);
 	dmsc__destroy(dp->skel);
 	free(dp);
@@ -349,4 +356,29 @@ no_memory:
 	free(list);
 	*n = 0;
 	return dmsc_fail(err, -ENOMEM, "out of memory");
+}
+
+int dataplane_path_stats(struct dataplane *dp, uint32_t path, struct dmsc_path_stats *out,
+			 struct dmsc_error *err)
+{
+	int cpus = libbpf_num_possible_cpus(), cpu;
+	struct dmsc_path_stats *values;
+	uint32_t counter;
+
+	memset(out, 0, sizeof(*out));
+	if (path == DMSC_PATH_NONE || path >= DMSC_MAX_PATHS || cpus < 1)
+		return dmsc_fail(err, -EINVAL, "path %u: no such path", path);
+	counter = dp->paths[(dp->ctl->generation & 1) * DMSC_MAX_PATHS + path].counter;
+	values = calloc(cpus, sizeof(*values));
+	if (!values)
+		return dmsc_fail(err, -ENOMEM, "out of memory");
+	if (counter && !bpf_map_lookup_elem(dataplane_map(dp, "dmsc_path_stats"), &counter, values)) {
+		for (cpu = 0; cpu < cpus; cpu++) {
+			out->packets += values[cpu].packets;
+			out->bytes += values[cpu].bytes;
+			out->moved += values[cpu].moved;
+		}
+	}
+	free(values);
+	return 0;
 }

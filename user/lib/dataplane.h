@@ -43,8 +43,12 @@ struct dataplane_tables {
 	const struct dmsc_rule_key *rule_keys;
 	const struct dmsc_rule *rules;
 	size_t nr_rules;
-	const struct dmsc_path *paths; /* paths[0] is unused (DMSC_PATH_NONE) */
+	const struct dmsc_path *paths; /* paths[0] is unused (DMSC_PATH_NONE); counter: 0 */
 	size_t nr_paths;
+	const struct dmsc_set *sets;
+	size_t nr_sets;
+	const struct dmsc_encap *encaps; /* a path's encap is its place here; [0] is unused */
+	size_t nr_encaps;
 };
 
 /**
@@ -72,6 +76,10 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t,
 
 /** dataplane_set_path - change flags of one path of the generation in force (link down, up) */
 int dataplane_set_path(struct dataplane *dp, uint32_t path, uint8_t flags, struct dmsc_error *err);
+
+/** dataplane_path_stats - what path @path of the generation in force has carried, over all CPUs */
+int dataplane_path_stats(struct dataplane *dp, uint32_t path, struct dmsc_path_stats *out,
+			 struct dmsc_error *err);
 
 int dataplane_ctl(struct dataplane *dp, struct dmsc_ctl *ctl);
 

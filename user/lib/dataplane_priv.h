@@ -19,6 +19,7 @@ struct dataplane {
 	struct dmsc *skel;
 	struct dmsc_ctl *ctl;	 /* mapped; generation and flags are one word */
 	struct dmsc_path *paths; /* mapped; both sides */
+	struct dmsc_set *sets;	 /* likewise */
 	bool tcx;
 	struct ring_buffer *events; /* dataplane_events.c */
 };
@@ -47,6 +48,19 @@ int dataplane_pin_link_path(char *out, size_t len, const char *dir, const char *
 int dataplane_pin_each_link(const char *dir,
 			    int (*fn)(const char *path, const char *name, void *arg), void *arg);
 void dataplane_pin_remove(const char *dir);
+
+/* dataplane_hops.c: what belongs to no side */
+int dataplane_hops_add(struct dataplane *dp, const struct dataplane_tables *t,
+		       struct dmsc_path *paths, struct dmsc_error *err);
+int dataplane_hop_set(struct dataplane *dp, const struct dmsc_path *p, uint32_t flags);
+void dataplane_hops_prune(const struct dataplane *dp);
+
+/* dataplane_batch.c: many entries in one system call */
+void *dataplane_all_keys(int fd, size_t key_size, size_t value_size, size_t *n);
+int dataplane_update(int fd, const void *key, const void *value, __u64 flags);
+int dataplane_update_many(int fd, const void *keys, size_t key_size, const void *values,
+			  size_t value_size, size_t n);
+int dataplane_delete_many(int fd, const void *keys, size_t key_size, size_t n);
 
 /* dataplane_events.c */
 void dataplane_events_close(struct dataplane *dp);

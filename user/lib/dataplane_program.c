@@ -25,9 +25,6 @@
 /* Longer than any run of a BPF program, for kernels that refuse membarrier(). */
 #define GRACE_MS 50
 
-/* How often an update is tried again that the map's allocator could not serve. */
-#define UPDATE_RETRIES 200
-
 struct table {
 	const char *map;
 	const void *keys, *values;
@@ -45,18 +42,6 @@ struct table {
 	  .side = offsetof(struct dmsc_##type##_key, side), \
 	  .side_size = sizeof(((struct dmsc_##type##_key *)0)->side) }
 
-/* Room for the largest key, aligned for all of them. */
-union any_key {
-	struct dmsc_instance_key instance;
-	struct dmsc_endpoint_key endpoint;
-	struct dmsc_group_key group;
-	struct dmsc_peer_key peer;
-	struct dmsc_flow_key flow;
-	struct dmsc_hop_key hop;
-	struct dmsc_stats_key stats;
-	struct dmsc_rule_key rule;
-};
-
 static void sleep_ms(int ms)
 {
 	struct timespec ts = { .tv_nsec = ms * 1000000L };
@@ -68,22 +53,6 @@ static void grace_period(void)
 {
 	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		sleep_ms(GRACE_MS);
-}
-
-/*
- * Maps without preallocated elements take them from a small cache that the
- * kernel fills in the background: -ENOMEM may only mean that we were faster.
- */
-static int map_update(int fd, const void *key, const void *value, __u64 flags)
-{
-	int i;
-
-	for (i = 0; bpf_map_update_elem(fd, key, value, flags); i++) {
-		if (errno != ENOMEM || i == UPDATE_RETRIES)
-			return -errno;
-		sleep_ms(1);
-	}
-	return 0;
 }
 
 /* ---- checks: what is wrong is found before anything is written ---- */
@@ -101,11 +70,16 @@ static int check_counts(const struct dataplane_tables *t, const struct table *ta
 	if (t->nr_paths > DMSC_MAX_PATHS)
 		return dmsc_fail(err, -E2BIG, "paths: %zu entries, at most %d fit", t->nr_paths,
 				 DMSC_MAX_PATHS);
+	if (t->nr_sets > DMSC_MAX_SETS)
+		return dmsc_fail(err, -E2BIG, "sets: %zu entries, at most %d fit", t->nr_sets,
+				 DMSC_MAX_SETS);
 	return 0;
 }
 
 static bool path_exists(const struct dataplane_tables *t, uint32_t path)
 {
+	if (path & DMSC_PATH_SET)
+		return (path & ~DMSC_PATH_SET) < t->nr_sets;
 	return path == DMSC_PATH_NONE || path < t->nr_paths;
 }
 
@@ -149,6 +123,54 @@ static int check_paths(const struct dataplane_tables *t, struct dmsc_error *err)
 			return dmsc_fail(err, -EINVAL,
 					 "paths[%zu]: family %u does not fit the next hop's address",
 					 i, p->family);
+		if (p->encap && p->encap >= t->nr_encaps)
+			return dmsc_fail(err, -EINVAL, "paths[%zu]: encapsulation %u of %zu", i,
+					 p->encap, t->nr_encaps);
+	}
+	return 0;
+}
+
+static int check_sets(const struct dataplane_tables *t, struct dmsc_error *err)
+{
+	size_t i, k;
+
+	for (i = 0; i < t->nr_sets; i++) {
+		const struct dmsc_set *s = &t->sets[i];
+
+		if (!s->nr || s->nr > DMSC_MAX_WAYS)
+			return dmsc_fail(err, -EINVAL, "sets[%zu]: %u paths, expected 1 to %d", i,
+					 s->nr, DMSC_MAX_WAYS);
+		for (k = 0; k < s->nr; k++) {
+			if (s->path[k] == DMSC_PATH_NONE || s->path[k] >= t->nr_paths)
+				return dmsc_fail(err, -EINVAL, "sets[%zu]: path %u of %zu", i,
+						 s->path[k], t->nr_paths);
+		}
+		for (k = 0; k < DMSC_SET_SLOTS; k++) {
+			if (s->slot[k] >= s->nr)
+				return dmsc_fail(err, -EINVAL,
+						 "sets[%zu]: position %zu names path %u", i, k,
+						 s->slot[k]);
+		}
+	}
+	return 0;
+}
+
+static int check_encaps(const struct dataplane_tables *t, struct dmsc_error *err)
+{
+	size_t i;
+
+	for (i = 1; i < t->nr_encaps; i++) {
+		const struct dmsc_encap *e = &t->encaps[i];
+		uint32_t max = e->kind == DMSC_ENCAP_SRV6 || e->kind == DMSC_ENCAP_LABEL ? 0xfffff :
+											   0xffff;
+		uint32_t least = e->kind == DMSC_ENCAP_UDP4  ? 28 :
+				 e->kind == DMSC_ENCAP_LABEL ? 0 :
+							       48;
+
+		if (e->kind < DMSC_ENCAP_SRV6 || e->kind > DMSC_ENCAP_LABEL || e->length < least ||
+		    e->length > DMSC_ENCAP_MAX || e->entropy > max)
+			return dmsc_fail(err, -EINVAL, "encaps[%zu]: kind %u, %u bytes, entropy %u",
+					 i, e->kind, e->length, e->entropy);
 	}
 	return 0;
 }
@@ -185,6 +207,10 @@ static int check_tables(const struct dataplane_tables *t, struct dmsc_error *err
 		ret = check_paths(t, err);
 	if (!ret)
 		ret = check_rules(t, err);
+	if (!ret)
+		ret = check_sets(t, err);
+	if (!ret)
+		ret = check_encaps(t, err);
 	if (ret)
 		return ret;
 	for (i = 0; i < t->nr_endpoints; i++) {
@@ -243,111 +269,92 @@ static void key_set_side(const struct table *t, void *key, uint32_t side)
 		memcpy((char *)key + t->side, &side, sizeof(side));
 }
 
-/* All keys of a hash table, one after the other; *n of them. NULL: no memory. */
-static void *all_keys(int fd, size_t key_size, size_t *n)
-{
-	char *keys = malloc(key_size), *more;
-	size_t room = 1;
-	void *prev = NULL;
-	union any_key key;
-
-	*n = 0;
-	while (keys && !bpf_map_get_next_key(fd, prev, &key)) {
-		if (*n == room) {
-			room *= 2;
-			more = realloc(keys, room * key_size);
-			if (!more) {
-				free(keys);
-				return NULL;
-			}
-			keys = more;
-		}
-		prev = memcpy(keys + *n * key_size, &key, key_size);
-		++*n;
-	}
-	return keys;
-}
-
 static int table_clear(const struct table *t, int fd, uint32_t side, struct dmsc_error *err)
 {
-	size_t n, i;
-	char *keys = all_keys(fd, t->key_size, &n);
+	char *keys;
+	size_t n, i, out = 0;
+	int ret;
 
+	keys = dataplane_all_keys(fd, t->key_size, t->value_size, &n);
 	if (!keys)
 		return dmsc_fail(err, -ENOMEM, "out of memory");
 	for (i = 0; i < n; i++) {
 		if (key_side(t, keys + i * t->key_size) == side)
-			bpf_map_delete_elem(fd, keys + i * t->key_size);
+			memmove(keys + out++ * t->key_size, keys + i * t->key_size, t->key_size);
 	}
+	ret = dataplane_delete_many(fd, keys, t->key_size, out);
 	free(keys);
-	return 0;
+	return ret ? dmsc_fail(err, ret, "%s: %s", t->map + 5, strerror(-ret)) : 0;
+}
+
+static uint64_t key_hash(const void *key, size_t len)
+{
+	const uint8_t *p = key;
+	uint64_t h = 0, word;
+
+	for (; len; p += sizeof(word), len -= sizeof(word)) {
+		word = 0;
+		if (len <= sizeof(word)) {
+			memcpy(&word, p, len);
+			h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
+			break;
+		}
+		memcpy(&word, p, sizeof(word));
+		h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
+		h ^= h >> 29;
+	}
+	return h ^ h >> 32;
+}
+
+/* A key that stands twice among @n, which one call for many would not tell: its place, or n. */
+static size_t key_twice(const void *keys, size_t size, size_t n, bool *no_memory)
+{
+	size_t room = 64, i, at;
+	const char *k = keys;
+	uint32_t *seen;
+
+	while (room < 2 * n)
+		room *= 2;
+	seen = calloc(room, sizeof(*seen));
+	*no_memory = !seen;
+	for (i = 0; seen && i < n; i++) {
+		at = key_hash(k + i * size, size) & (room - 1);
+		while (seen[at] && memcmp(k + (seen[at] - 1) * size, k + i * size, size))
+			at = (at + 1) & (room - 1);
+		if (seen[at])
+			break;
+		seen[at] = i + 1;
+	}
+	free(seen);
+	return i;
 }
 
 static int table_fill(const struct table *t, int fd, uint32_t side, struct dmsc_error *err)
 {
-	union any_key key;
-	size_t i;
+	bool no_memory;
+	size_t i, twice;
+	char *keys;
 	int ret;
 
-	for (i = 0; i < t->n; i++) {
-		memcpy(&key, (const char *)t->keys + i * t->key_size, t->key_size);
-		key_set_side(t, &key, side);
-		ret = map_update(fd, &key, (const char *)t->values + i * t->value_size, BPF_NOEXIST);
-		if (ret)
-			return dmsc_fail(err, ret, "%s[%zu]: %s", t->map + 5, i,
-					 ret == -EEXIST ? "its key is there twice" : strerror(-ret));
-	}
-	return 0;
-}
-
-static int hop_set(int fd, const struct dmsc_path *p, uint32_t flags)
-{
-	struct dmsc_hop_key key = { .ifindex = p->ifindex, .nexthop = p->nexthop };
-	struct dmsc_hop hop = { .flags = flags & DMSC_PATH_F_UP };
-
-	return map_update(fd, &key, &hop, BPF_ANY);
-}
-
-/* A next hop that several paths share is up when one of them says so. */
-static int hops_add(int fd, const struct dataplane_tables *t, struct dmsc_error *err)
-{
-	int pass, ret = 0;
-	size_t i;
-
-	for (pass = 0; pass < 2; pass++) {
-		uint32_t up = pass ? DMSC_PATH_F_UP : 0;
-
-		for (i = 1; i < t->nr_paths && !ret; i++) {
-			if ((t->paths[i].flags & DMSC_PATH_F_UP) == up)
-				ret = hop_set(fd, &t->paths[i], up);
-		}
-	}
-	return ret ? dmsc_fail(err, ret, "next hops: %s", strerror(-ret)) : 0;
-}
-
-static bool hop_used(const struct dataplane *dp, const struct dmsc_hop_key *key)
-{
-	size_t i;
-
-	for (i = 0; i < 2 * DMSC_MAX_PATHS; i++) {
-		if (dp->paths[i].ifindex == key->ifindex &&
-		    !memcmp(&dp->paths[i].nexthop, &key->nexthop, sizeof(key->nexthop)))
-			return true;
-	}
-	return false;
-}
-
-/* Connections still on a next hop of neither generation then leave it at once. */
-static void hops_prune(const struct dataplane *dp, int fd)
-{
-	size_t n, i;
-	struct dmsc_hop_key *keys = all_keys(fd, sizeof(*keys), &n);
-
-	for (i = 0; keys && i < n; i++) {
-		if (!hop_used(dp, &keys[i]))
-			bpf_map_delete_elem(fd, &keys[i]);
-	}
+	if (!t->n)
+		return 0;
+	keys = malloc(t->n * t->key_size);
+	if (!keys)
+		return dmsc_fail(err, -ENOMEM, "out of memory");
+	memcpy(keys, t->keys, t->n * t->key_size);
+	for (i = 0; i < t->n; i++)
+		key_set_side(t, keys + i * t->key_size, side);
+	twice = key_twice(keys, t->key_size, t->n, &no_memory);
+	if (no_memory)
+		ret = dmsc_fail(err, -ENOMEM, "out of memory");
+	else if (twice < t->n)
+		ret = dmsc_fail(err, -EEXIST, "%s[%zu]: its key is there twice", t->map + 5, twice);
+	else
+		ret = dataplane_update_many(fd, keys, t->key_size, t->values, t->value_size, t->n);
 	free(keys);
+	if (ret && !no_memory && twice == t->n)
+		return dmsc_fail(err, ret, "%s: %s", t->map + 5, strerror(-ret));
+	return ret;
 }
 
 static int compare_sids(const void *a, const void *b)
@@ -368,7 +375,8 @@ static void stats_prune(const struct dataplane *dp, const struct dataplane_table
 	uint32_t *sids = NULL;
 	size_t n, i, nr = 0;
 
-	keys = all_keys(fd, sizeof(*keys), &n);
+	keys = dataplane_all_keys(fd, sizeof(*keys),
+				  libbpf_num_possible_cpus() * sizeof(struct dmsc_stats), &n);
 	if (keys && n > DMSC_MAX_STATS / 2)
 		sids = calloc(t->nr_instances + t->nr_endpoints + 1, sizeof(*sids));
 	if (sids) {
@@ -421,8 +429,8 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 	};
 	const size_t nr_tables = sizeof(tables) / sizeof(tables[0]);
 	uint32_t generation = next_generation(dp->ctl->generation), side = generation & 1;
-	int hops = dataplane_map(dp, "dmsc_hops"), profile = dataplane_map(dp, "dmsc_profile");
 	struct dmsc_path *paths = dp->paths + side * DMSC_MAX_PATHS;
+	int profile = dataplane_map(dp, "dmsc_profile");
 	size_t i;
 	int ret;
 
@@ -441,20 +449,23 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 		if (!ret)
 			ret = table_fill(&tables[i], fd, side, err);
 	}
-	if (!ret)
-		ret = hops_add(hops, t, err);
 	if (ret)
 		return ret;
-	if (bpf_map_update_elem(profile, &side, &t->profile, BPF_ANY))
-		return dmsc_fail(err, -errno, "profile: %s", strerror(errno));
 	memset(paths, 0, DMSC_MAX_PATHS * sizeof(*paths));
 	if (t->nr_paths > 1)
 		memcpy(paths + 1, t->paths + 1, (t->nr_paths - 1) * sizeof(*paths));
+	ret = dataplane_hops_add(dp, t, paths, err);
+	if (ret)
+		return ret;
+	if (t->nr_sets)
+		memcpy(dp->sets + side * DMSC_MAX_SETS, t->sets, t->nr_sets * sizeof(*t->sets));
+	if (bpf_map_update_elem(profile, &side, &t->profile, BPF_ANY))
+		return dmsc_fail(err, -errno, "profile: %s", strerror(errno));
 
 	/* Whoever watches goes on watching. */
 	commit_word(dp, generation,
 		    (t->flags & ~DMSC_CTL_TRACE) | (dp->ctl->flags & DMSC_CTL_TRACE));
-	hops_prune(dp, hops);
+	dataplane_hops_prune(dp);
 	stats_prune(dp, t);
 	return generation;
 }
@@ -475,7 +486,7 @@ int dataplane_set_path(struct dataplane *dp, uint32_t path, uint8_t flags, struc
 				 dp->ctl->generation);
 
 	/* First the next hop: connections that leave the path ask whether it is down. */
-	ret = hop_set(dataplane_map(dp, "dmsc_hops"), p, flags);
+	ret = dataplane_hop_set(dp, p, flags);
 	if (ret)
 		return dmsc_fail(err, ret, "path %u: %s", path, strerror(-ret));
 	__atomic_store_n(&p->flags, flags, __ATOMIC_RELEASE);

@@ -101,6 +101,7 @@ static void *explain_lookup(const char *map, const void *key)
 			struct dmsc_group group;
 			struct dmsc_peer peer;
 			struct dmsc_path path;
+			struct dmsc_set set;
 			struct dmsc_rule rule;
 			struct dmsc_flow flow;
 			struct dmsc_profile profile;
@@ -109,6 +110,7 @@ static void *explain_lookup(const char *map, const void *key)
 		{ .name = "ctl" },    { .name = "instances" }, { .name = "endpoints" },
 		{ .name = "groups" }, { .name = "peers" },     { .name = "paths" },
 		{ .name = "rules" },  { .name = "flows" },     { .name = "profile" },
+		{ .name = "sets" },
 	};
 	struct explain_step *step;
 	bool found;
@@ -157,6 +159,7 @@ static void explain_socket(const struct explain_flow *f, const struct control *c
 	out->class = s.class;
 	out->slot = s.slot;
 	out->path = s.path;
+	out->set = s.set;
 	out->action = p.action;
 	out->reason = p.reason;
 	out->rule = p.rule;
@@ -189,7 +192,8 @@ static void explain_forwarded(const struct explain_flow *f, const struct control
 		out->sid = flow->sid;
 		out->class = flow->class;
 		out->slot = flow->slot;
-		out->path = flow->path;
+		out->path = way_path(side, flow->path, 0);
+		out->set = flow->path & DMSC_PATH_SET ? flow->path : 0;
 	}
 	to = endpoint_get(side, &f->daddr, htons(f->dport), f->proto);
 	if (to) {
@@ -216,6 +220,7 @@ int explain(struct dataplane *dp, const struct explain_flow *f, struct explain *
 {
 	struct dmsc_profile *profile;
 	struct dmsc_path *path;
+	struct dmsc_set *set;
 	struct control c;
 	uint32_t side;
 
@@ -234,6 +239,9 @@ int explain(struct dataplane *dp, const struct explain_flow *f, struct explain *
 	profile = explain_lookup("&dmsc_profile", &side);
 	if (profile)
 		out->dscp = profile->dscp[out->class & (DMSC_NR_CLASSES - 1)];
+	set = set_get(side, out->set);
+	if (set)
+		out->ways = *set;
 	path = path_get(side, out->path);
 	if (path)
 		out->hop = *path;

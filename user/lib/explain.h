@@ -38,6 +38,8 @@ struct explain {
 	bool asked;		/* policy was asked at all */
 	uint32_t rule;		/* 0: its default */
 	struct dmsc_path hop;	/* of path */
+	uint32_t set;		/* connections choose from it, with DMSC_PATH_SET; 0: path alone */
+	struct dmsc_set ways;	/* of set */
 	struct explain_step steps[EXPLAIN_MAX_STEPS];
 	uint32_t nr_steps;
 };

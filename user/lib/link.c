@@ -37,6 +37,10 @@ static int on_link(const struct nlmsghdr *nlh, void *data)
 			if (mnl_attr_validate(attr, MNL_TYPE_NUL_STRING) >= 0)
 				snprintf(l->qdisc, sizeof(l->qdisc), "%s", mnl_attr_get_str(attr));
 			break;
+		case IFLA_MTU:
+			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+				l->mtu = mnl_attr_get_u32(attr);
+			break;
 		case IFLA_NUM_TX_QUEUES:
 			if (mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
 				l->tx_queues = mnl_attr_get_u32(attr);
@@ -92,10 +96,9 @@ static int on_route(const struct nlmsghdr *nlh, void *data)
 	return MNL_CB_OK;
 }
 
-int link_routes_via(struct rtnl *r, const struct dmsc_addr *dst, uint32_t ifindex,
-		    const struct dmsc_addr *nexthop)
+/* A question about the way to @dst. */
+static struct nlmsghdr *ask_route(struct rtnl *r, const struct dmsc_addr *dst)
 {
-	struct dmsc_addr via = *dst; /* on-link: the destination is the next hop */
 	struct nlmsghdr *nlh = rtnl_start(r, RTM_GETROUTE, 0);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 
@@ -108,8 +111,62 @@ int link_routes_via(struct rtnl *r, const struct dmsc_addr *dst, uint32_t ifinde
 		rtm->rtm_dst_len = 128;
 		mnl_attr_put(nlh, RTA_DST, 16, dst->b);
 	}
+	return nlh;
+}
+
+int link_routes_via(struct rtnl *r, const struct dmsc_addr *dst, uint32_t ifindex,
+		    const struct dmsc_addr *nexthop)
+{
+	struct dmsc_addr via = *dst; /* on-link: the destination is the next hop */
+	struct nlmsghdr *nlh = ask_route(r, dst);
+
 	mnl_attr_put_u32(nlh, RTA_OIF, ifindex);
 	if (rtnl_do(r, nlh, on_route, &via, "route", NULL))
 		return 0;
 	return !memcmp(&via, nexthop, sizeof(via));
+}
+
+struct route_mtu {
+	uint32_t mtu, ifindex;
+};
+
+static int on_route_mtu(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attr, *metric;
+	struct route_mtu *m = data;
+
+	if (nlh->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(nlh) < sizeof(struct rtmsg))
+		return MNL_CB_OK;
+	mnl_attr_for_each(attr, nlh, sizeof(struct rtmsg))
+	{
+		if (mnl_attr_get_type(attr) == RTA_OIF && mnl_attr_validate(attr, MNL_TYPE_U32) >= 0)
+			m->ifindex = mnl_attr_get_u32(attr);
+		if (mnl_attr_get_type(attr) != RTA_METRICS)
+			continue;
+		mnl_attr_for_each_nested(metric, attr)
+		{
+			if (mnl_attr_get_type(metric) == RTAX_MTU &&
+			    mnl_attr_validate(metric, MNL_TYPE_U32) >= 0)
+				m->mtu = mnl_attr_get_u32(metric);
+		}
+	}
+	return MNL_CB_OK;
+}
+
+uint32_t link_route_mtu(struct rtnl *r, const struct dmsc_addr *dst)
+{
+	struct route_mtu m = { 0 };
+	struct link_info link = { 0 };
+	struct nlmsghdr *nlh;
+
+	if (rtnl_do(r, ask_route(r, dst), on_route_mtu, &m, "route", NULL))
+		return 0;
+	if (m.mtu)
+		return m.mtu;
+	nlh = rtnl_start(r, RTM_GETLINK, 0);
+	((struct ifinfomsg *)mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg)))->ifi_index =
+		m.ifindex;
+	if (rtnl_do(r, nlh, on_link, &link, "interface", NULL))
+		return 0;
+	return link.mtu;
 }

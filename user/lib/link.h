@@ -17,6 +17,7 @@ struct link_info {
 	bool up;    /* administratively up, with carrier */
 	bool noarp; /* has no neighbours to resolve */
 	uint32_t tx_queues;
+	uint32_t mtu;
 	char qdisc[32]; /* kind of the root qdisc */
 };
 
@@ -31,5 +32,12 @@ int link_get(struct rtnl *r, const char *name, struct link_info *out, struct dms
  */
 int link_routes_via(struct rtnl *r, const struct dmsc_addr *dst, uint32_t ifindex,
 		    const struct dmsc_addr *nexthop);
+
+/**
+ * link_route_mtu - the largest packet that is sent to @dst without fragmenting
+ *
+ * The route's own mtu, or that of its interface; 0 when there is no route.
+ */
+uint32_t link_route_mtu(struct rtnl *r, const struct dmsc_addr *dst);
 
 #endif /* DMSC_LIB_LINK_H */

@@ -42,6 +42,11 @@ static bool addr_given(const struct dmsc_addr *a)
 	return memcmp(a, &none, sizeof(none));
 }
 
+static bool is_v6(const struct dmsc_addr *a)
+{
+	return addr_given(a) && !is_v4(a);
+}
+
 /* An address that may be missing. */
 static int get_any_addr(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out)
 {
@@ -90,8 +95,8 @@ static int read_udp(struct reader *r, json_t *o, struct plan_encap *e)
 	e->port = port;
 	if (!ret)
 		ret = get_any_addr(r, o, "target", &e->target);
-	if (!ret && addr_given(&e->source) && addr_given(&e->target) &&
-	    is_v4(&e->source) != is_v4(&e->target))
+	/* A host's own address is of IPv4. */
+	if (!ret && is_v6(&e->source) != is_v6(&e->target))
 		ret = bad(r, "target", "an address of the same family as source");
 	return ret;
 }
@@ -130,8 +135,7 @@ static int read_encap(struct reader *r, json_t *o, struct plan_path *path)
 	if (!ret && kind == PATH_UDP)
 		ret = read_udp(r, o, e);
 	/* What leaves as IPv6 needs a next hop of IPv6; a topology's are of IPv4. */
-	if (!ret && (kind != PATH_UDP || (addr_given(&e->source) && !is_v4(&e->source)) ||
-		     (addr_given(&e->target) && !is_v4(&e->target))))
+	if (!ret && (kind != PATH_UDP || is_v6(&e->source)))
 		ret = get_ipv6(r, o, "nexthop", &e->nexthop);
 	return ret;
 }

@@ -7,32 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A wish of one flow for a path under one key; reduce() settles them. */
-struct choice {
-	uint8_t key[sizeof(struct dmsc_peer_key)];
-	uint32_t rank; /* 0: sends; 1: answers */
-	uint32_t path;
-	uint64_t bytes;
-};
-
-struct choices {
-	struct choice *c;
-	size_t n, cap;
-};
-
-struct build {
-	const struct tables_input *in;
-	struct tables *out;
-	struct dmsc_error *err;
-	struct choices groups, any, peers;
-};
-
-static bool addr_is_v4(const struct dmsc_addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(a->b, mapped, sizeof(mapped));
-}
+#include "lib/tables_priv.h"
 
 uint32_t tables_host(const struct plan *p, const char *name)
 {
@@ -68,6 +43,11 @@ static int choices_add(struct choices *cs, const void *key, size_t len, uint32_t
 	c->path = path;
 	c->bytes = bytes;
 	return 0;
+}
+
+static int choice_key_cmp(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(((struct choice *)0)->key));
 }
 
 static int choice_cmp(const void *a, const void *b)
@@ -122,84 +102,8 @@ static void choices_reduce(struct choices *cs, bool unanimous)
 	cs->n = out;
 }
 
-/* The row for (dst_host, link), made when there is none. */
-static int path_row(struct build *b, uint32_t dst_host, uint32_t link, uint32_t plan_path,
-		    uint32_t *row)
-{
-	const struct plan *p = b->in->plan;
-	const struct topo_link *l = &p->topo.links[link];
-	struct tables *out = b->out;
-	struct dmsc_path *path;
-
-	for (uint32_t i = 1; i < out->t.nr_paths; i++) {
-		if (out->about[i].dst_host == dst_host && out->about[i].link == link) {
-			*row = i;
-			return 0;
-		}
-	}
-	if (out->t.nr_paths >= DMSC_MAX_PATHS)
-		return dmsc_fail(b->err, -EINVAL,
-				 "plan: paths: host %s needs more than %u, expected at most that many",
-				 p->hosts[b->in->host].name, DMSC_MAX_PATHS - 1);
-	if (!b->in->ifindexes[link])
-		return dmsc_fail(b->err, -EINVAL,
-				 "plan: paths: one leaves %s by %s, which is not an interface to use here",
-				 p->hosts[b->in->host].name, l->if_a);
-	*row = out->t.nr_paths++;
-	out->about[*row] = (struct tables_path){
-		.dst_host = dst_host,
-		.link = link,
-		.plan_path = plan_path,
-	};
-	path = &out->paths[*row];
-	path->ifindex = b->in->ifindexes[link];
-	path->family = addr_is_v4(&l->addr_b) ? AF_INET : AF_INET6;
-	path->nexthop = l->addr_b;
-	return 0;
-}
-
-/* The host's link by which most of a path's traffic reaches its destination. */
-static uint32_t arrival_link(const struct plan *p, const struct plan_path *path)
-{
-	uint32_t node = p->hosts[path->dst_host].node, best = MODEL_NONE;
-	double share = -1;
-
-	for (uint32_t i = 0; i < path->nr_edges; i++) {
-		uint32_t edge = path->edges[i];
-
-		if (edge % 2 && edge / 2 < p->topo.nr_links && p->topo.links[edge / 2].a == node &&
-		    path->share[i] > share) {
-			share = path->share[i];
-			best = edge / 2;
-		}
-	}
-	return best;
-}
-
-static int build_paths_of_plan(struct build *b)
-{
-	const struct plan *p = b->in->plan;
-	uint32_t row;
-	int ret;
-
-	for (uint32_t i = 0; i < p->nr_paths; i++) {
-		const struct plan_path *path = &p->paths[i];
-
-		if (path->src_host != b->in->host)
-			continue;
-		if (!tables_link_of(p, b->in->host, path->link))
-			return dmsc_fail(b->err, -EINVAL,
-					 "plan: paths[%u].link: %u is not a link of %s, expected one",
-					 i, path->link, p->hosts[b->in->host].name);
-		ret = path_row(b, path->dst_host, path->link, i, &row);
-		if (ret)
-			return ret;
-	}
-	return 0;
-}
-
 static int add_group(struct build *b, const struct plan_instance *local,
-		     const struct plan_instance *remote, uint8_t class, uint32_t rank, uint32_t row,
+		     const struct plan_instance *remote, uint8_t class, uint32_t rank, uint32_t way,
 		     uint64_t bytes)
 {
 	const struct plan *p = b->in->plan;
@@ -216,23 +120,23 @@ static int add_group(struct build *b, const struct plan_instance *local,
 
 	/* A flow of no bytes still has connections: give it a voice. */
 	bytes = bytes ? bytes : 1;
-	ret = choices_add(&b->groups, &gk, sizeof(gk), rank, row, bytes);
+	ret = choices_add(&b->groups, &gk, sizeof(gk), rank, way, bytes);
 	if (!ret)
-		ret = choices_add(&b->peers, &pk, sizeof(pk), rank, row, bytes);
+		ret = choices_add(&b->peers, &pk, sizeof(pk), rank, way, bytes);
 	/*
 	 * Who accepted a connection does not know its peer's SID: answers decide
 	 * about the path for "any", what it sends itself only if it never answers.
 	 */
 	gk.dst_sid = DMSC_SID_ANY;
 	if (!ret)
-		ret = choices_add(&b->any, &gk, sizeof(gk), !rank, row, bytes);
+		ret = choices_add(&b->any, &gk, sizeof(gk), !rank, way, bytes);
 	return ret ? dmsc_fail(b->err, ret, "no memory for the tables") : 0;
 }
 
 static int build_flows(struct build *b)
 {
 	const struct plan *p = b->in->plan;
-	uint32_t host = b->in->host, row, link;
+	uint32_t host = b->in->host, way;
 	int ret;
 
 	for (uint32_t i = 0; i < p->nr_flows; i++) {
@@ -250,20 +154,11 @@ static int build_flows(struct build *b)
 					 "plan: flows[%u].path: path %u joins other hosts, expected one from %s to %s",
 					 i, f->path, p->hosts[src->host].name,
 					 p->hosts[dst->host].name);
-		if (src->host == host) {
-			ret = path_row(b, dst->host, path->link, f->path, &row);
-			if (!ret)
-				ret = add_group(b, src, dst, f->class, 0, row, f->bytes);
-		} else {
-			link = arrival_link(p, path);
-			if (link == MODEL_NONE)
-				return dmsc_fail(b->err, -EINVAL,
-						 "plan: paths[%u].edges: none ends at %s, expected one",
-						 f->path, p->hosts[host].name);
-			ret = path_row(b, src->host, link, MODEL_NONE, &row);
-			if (!ret)
-				ret = add_group(b, dst, src, f->class, 1, row, f->bytes);
-		}
+		ret = tables_flow_way(b, f, &way);
+		if (!ret && src->host == host)
+			ret = add_group(b, src, dst, f->class, 0, way, f->bytes);
+		else if (!ret)
+			ret = add_group(b, dst, src, f->class, 1, way, f->bytes);
 		if (ret)
 			return ret;
 	}
@@ -271,6 +166,72 @@ static int build_flows(struct build *b)
 	choices_reduce(&b->any, true);
 	choices_reduce(&b->peers, false);
 	return 0;
+}
+
+static bool end_is(const struct plan_instance *in, uint32_t id, bool mic)
+{
+	return mic ? in->mic == id : in->sid == id;
+}
+
+static bool group_there(const struct build *b, size_t n, const struct dmsc_group_key *key)
+{
+	struct choice c = { 0 };
+
+	memcpy(c.key, key, sizeof(*key));
+	/* choices_reduce() has left them in the order of their keys. */
+	return bsearch(c.key, b->groups.c, n, sizeof(c), choice_key_cmp);
+}
+
+/*
+ * Groups of the plan: every pair of their ends, unless it has a flow. Of two groups
+ * the one with the more specific ends counts, so these come first.
+ */
+static int build_group(struct build *b, const struct plan_group *g, size_t nr_flows, uint32_t rank)
+{
+	const struct plan *p = b->in->plan;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < p->nr_instances && !ret; i++) {
+		const struct plan_instance *src = &p->instances[i];
+
+		if (src->host != b->in->host || !end_is(src, g->from, g->from_mic))
+			continue;
+		for (uint32_t k = 0; k < p->nr_instances && !ret; k++) {
+			const struct plan_instance *dst = &p->instances[k];
+			struct dmsc_group_key key = {
+				.src_sid = src->sid,
+				.dst_sid = dst->sid,
+				.class = g->class,
+			};
+			uint32_t way;
+
+			if (dst->host == src->host || !end_is(dst, g->to, g->to_mic) ||
+			    group_there(b, nr_flows, &key))
+				continue;
+			ret = tables_group_way(b, g, dst->host, &way);
+			if (!ret && way != DMSC_PATH_NONE &&
+			    choices_add(&b->groups, &key, sizeof(key), rank, way, 1))
+				ret = dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
+		}
+	}
+	return ret;
+}
+
+static int build_groups(struct build *b)
+{
+	const struct plan *p = b->in->plan;
+	size_t nr_flows = b->groups.n;
+	int ret = 0;
+
+	for (uint32_t i = 0; i < p->nr_groups && !ret; i++) {
+		const struct plan_group *g = &p->groups[i];
+
+		/* Behind what flows say; instances before clusters, sources first. */
+		ret = build_group(b, g, nr_flows, 2 + 2 * g->from_mic + g->to_mic);
+	}
+	if (p->nr_groups)
+		choices_reduce(&b->groups, false);
+	return ret;
 }
 
 static int emit_choices(struct build *b)
@@ -584,21 +545,28 @@ int tables_build(const struct tables_input *in, struct tables *out, struct dmsc_
 	profile_tables(in->profile, &out->t.profile);
 	out->paths = calloc(DMSC_MAX_PATHS, sizeof(*out->paths));
 	out->about = calloc(DMSC_MAX_PATHS, sizeof(*out->about));
-	if (!out->paths || !out->about) {
+	out->sets = calloc(DMSC_MAX_SETS, sizeof(*out->sets));
+	out->encaps = calloc(DMSC_MAX_PATHS, sizeof(*out->encaps));
+	if (!out->paths || !out->about || !out->sets || !out->encaps) {
 		ret = dmsc_fail(err, -ENOMEM, "no memory for the tables");
 		goto out;
 	}
 	out->t.paths = out->paths;
 	out->t.nr_paths = 1;
+	out->t.sets = out->sets;
+	out->t.encaps = out->encaps;
+	out->t.nr_encaps = 1;
 	ret = build_instances(&b);
 	if (!ret)
 		ret = build_queues(&b);
 	if (!ret)
 		ret = build_endpoints(&b);
 	if (!ret)
-		ret = build_paths_of_plan(&b);
+		ret = tables_paths(&b);
 	if (!ret)
 		ret = build_flows(&b);
+	if (!ret)
+		ret = build_groups(&b);
 	if (!ret)
 		ret = emit_choices(&b);
 	if (!ret)
@@ -628,6 +596,8 @@ void tables_free(struct tables *t)
 	free((void *)t->t.rules);
 	free(t->paths);
 	free(t->about);
+	free(t->sets);
+	free(t->encaps);
 	free(t->queues);
 	memset(t, 0, sizeof(*t));
 }
@@ -670,6 +640,10 @@ static void blob_fill(struct blob *b, const struct tables *t, const struct dmsc_
 		blob_put(b, d->rules, d->nr_rules, sizeof(*d->rules));
 	}
 	blob_put(b, paths, d->nr_paths, sizeof(*paths));
+	if (d->nr_sets)
+		blob_put(b, d->sets, d->nr_sets, sizeof(*d->sets));
+	if (d->nr_encaps > 1)
+		blob_put(b, d->encaps, d->nr_encaps, sizeof(*d->encaps));
 }
 
 void *tables_blob(const struct tables *t, size_t *len)

@@ -23,17 +23,20 @@ struct tables_input {
 	const uint32_t *ifindexes;   /* by topology link; read for the host's links */
 };
 
-/* What a row of dmsc_paths stands for: towards a host, out of one link. */
+/* What a row of dmsc_paths stands for: towards a host, out of one link, in one manner. */
 struct tables_path {
-	uint32_t dst_host;  /* index into plan->hosts */
-	uint32_t link;	    /* topology link */
-	uint32_t plan_path; /* MODEL_NONE: only answers (ACKs) take it */
+	uint32_t dst_host;		/* index into plan->hosts */
+	uint32_t link;			/* topology link */
+	uint32_t plan_path;		/* MODEL_NONE: only answers (ACKs) take it */
+	const struct plan_encap *encap; /* of the plan; NULL: none */
 };
 
 struct tables {
 	struct dataplane_tables t;  /* points into what follows */
 	struct dmsc_path *paths;    /* nr_paths; flags 0, for the caller to fill */
 	struct tables_path *about;  /* nr_paths; [0] is unused */
+	struct dmsc_set *sets;	    /* nr_sets */
+	struct dmsc_encap *encaps;  /* nr_encaps; [0] is unused */
 	struct queue_queue *queues; /* one a local (SID, class) with a slot */
 	size_t nr_queues;
 };
@@ -53,7 +56,8 @@ bool tables_link_of(const struct plan *p, uint32_t host, uint32_t link);
  * which it arrives, so that answers keep to the rail of their data. Where a
  * receiver's peers all come by one rail that is also its path for a peer
  * unknown (DMSC_SID_ANY); dmsc_peers has the path of most bytes to each host
- * and class.
+ * and class. Where a flow has several paths, a set of them stands in a path's
+ * place. Groups of the plan are written out, pair by pair.
  *
  * -EINVAL when the plan contradicts itself or does not fit the maps; the
  * message names the field of the plan.

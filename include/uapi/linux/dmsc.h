@@ -17,7 +17,7 @@
  * DMSC_ABI counts incompatible changes of this file and of dmsc_bpf.h. A
  * module, a BPF object and a daemon work together when they agree on it.
  */
-#define DMSC_ABI		1
+#define DMSC_ABI		2
 
 /**
  * enum dmsc_class - priority classes, after the draft's table.

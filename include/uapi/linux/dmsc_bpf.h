@@ -23,6 +23,8 @@
 #define DMSC_MAX_PEERS		16384	/* each side */
 #define DMSC_MAX_FLOWS		65536	/* each side */
 #define DMSC_MAX_HOPS		8192	/* next hops of both sides' paths */
+#define DMSC_MAX_SETS		4096	/* each side; of paths */
+#define DMSC_MAX_ENCAPS		8192	/* of both sides' paths */
 #define DMSC_MAX_STATS		65536	/* {SID, class, direction} */
 #define DMSC_MAX_RULES		4096	/* each side */
 
@@ -32,6 +34,7 @@
 #define DMSC_SID_UNKNOWN	0U
 #define DMSC_SID_ANY		0U	/* in a group key: whoever has no entry of its own */
 #define DMSC_PATH_NONE		0U	/* leave it to routing */
+#define DMSC_PATH_SET		(1U << 31)	/* the rest is a set's number, not a path's */
 
 /* IPv4 addresses are stored as ::ffff:a.b.c.d. Network byte order. */
 struct dmsc_addr {
@@ -118,7 +121,7 @@ struct dmsc_group_key {
 };
 
 struct dmsc_group {
-	__u32 path;		/* index into dmsc_paths, DMSC_PATH_NONE */
+	__u32 path;		/* index into dmsc_paths, DMSC_PATH_NONE, or a set */
 };
 
 /* Map dmsc_peers: hash. The path towards a host's address in one class. */
@@ -138,8 +141,27 @@ struct dmsc_path {
 	__u32 ifindex;
 	__u8  family;		/* AF_INET, AF_INET6: of the next hop */
 	__u8  flags;		/* DMSC_PATH_F_* */
-	__u16 reserved;
+	__u16 counter;		/* index into dmsc_path_stats, 0 none; the loader's */
+	__u32 encap;		/* key of dmsc_encaps, 0 none */
 	struct dmsc_addr nexthop;
+	__u32 reserved;		/* mapped arrays are of multiples of 8 bytes */
+};
+
+/*
+ * Map dmsc_sets: array of 2 * DMSC_MAX_SETS; index side * DMSC_MAX_SETS + set. The
+ * paths that the flows of a group are spread over. A flow has a number that stays
+ * the same as long as it lives; slot[number % DMSC_SET_SLOTS] is its path, if that
+ * is up. Slots are filled by Maglev hashing of what the paths are, so that
+ * another weight or another path moves few flows.
+ */
+#define DMSC_SET_SLOTS		251	/* a prime */
+
+struct dmsc_set {
+	__u32 path[DMSC_MAX_WAYS];	/* indexes into dmsc_paths */
+	__u16 weight[DMSC_MAX_WAYS];	/* as asked for; slot has what is done */
+	__u8  nr;			/* 1 to DMSC_MAX_WAYS */
+	__u8  slot[DMSC_SET_SLOTS];	/* indexes into path */
+	__u32 reserved;
 };
 
 #define DMSC_PATH_F_UP		(1U << 0)	/* usable; otherwise left to routing */
@@ -155,11 +177,45 @@ struct dmsc_path {
  */
 struct dmsc_hop_key {
 	__u32 ifindex;
+	__u32 encap;		/* key of dmsc_encaps, 0 none */
 	struct dmsc_addr nexthop;
 };
 
 struct dmsc_hop {
 	__u32 flags;		/* DMSC_PATH_F_UP */
+	__u16 counter;		/* index into dmsc_path_stats */
+	__u16 reserved;
+};
+
+/*
+ * Map dmsc_encaps: hash, key __u32, a hash of the value that no other value has.
+ * What is put in front of a packet, as it goes onto the wire, without what differs
+ * from packet to packet (lengths, traffic class, the inner protocol, and label and
+ * port where they are made from the flow). Without a side, as dmsc_hops.
+ */
+enum dmsc_encap_kind {
+	DMSC_ENCAP_SRV6 = 1,	/* IPv6, segment routing header (RFC 8754), H.Encaps */
+	DMSC_ENCAP_UDP4,	/* IPv4, UDP; GUE version 1 */
+	DMSC_ENCAP_UDP6,	/* IPv6, UDP without a checksum (RFC 6935); GUE version 1 */
+	DMSC_ENCAP_LABEL,	/* no header: the packet's own flow label */
+};
+
+#define DMSC_ENCAP_MAX		176	/* 40 + 8 + 16 * DMSC_MAX_SEGMENTS */
+#define DMSC_ENCAP_PORTS	0xc000	/* UDP source ports made from a flow: from here on */
+
+struct dmsc_encap {
+	__u8  kind;		/* enum dmsc_encap_kind */
+	__u8  length;		/* of header, bytes; 0: DMSC_ENCAP_LABEL */
+	__u16 csum;		/* UDP4: sum of the header's constant words, folded */
+	__u32 entropy;		/* flow label or UDP source port, host order; 0: the flow's */
+	__u8  header[DMSC_ENCAP_MAX];
+};
+
+/* Map dmsc_path_stats: per-CPU array by counter; what was sent by a path. */
+struct dmsc_path_stats {
+	__u64 packets;		/* as in dmsc_stats */
+	__u64 bytes;		/* without what was put around the packets */
+	__u64 moved;		/* live flows that moved to this path */
 };
 
 /*
@@ -189,13 +245,18 @@ struct dmsc_stamp {
 	__u32 generation;	/* the tables it was resolved with, 0 not yet */
 	__u32 sid;		/* local instance, 0 nobody */
 	__u32 peer_sid;		/* remote instance, 0 unknown */
-	__u32 path;		/* wanted, in the generation's side */
+	__u32 path;		/* wanted, in the generation's side; of a set: if it is up */
 	__u16 slot;
 	__u8  class;
 	__u8  flags;		/* DMSC_STAMP_F_* */
 	__u32 ifindex;		/* the path in use until the next idle gap, */
 	__u64 cgroup_id;	/* of the process that connected or bound it */
 	struct dmsc_addr nexthop;	/* kept so that a move waits for one */
+	__u32 encap;		/* of the path in use */
+	__u32 set;		/* that path is of, with DMSC_PATH_SET; 0 none */
+	__u32 hash;		/* the flow's number, 0 not yet */
+	__u16 counter;		/* of the path in use */
+	__u16 reserved;
 };
 
 #define DMSC_STAMP_F_PASSIVE	(1U << 0)	/* bound here, or accepted from such */
@@ -349,12 +410,15 @@ DMSC_ASSERT_SIZE(struct dmsc_group_key, 12);
 DMSC_ASSERT_SIZE(struct dmsc_group, 4);
 DMSC_ASSERT_SIZE(struct dmsc_peer_key, 20);
 DMSC_ASSERT_SIZE(struct dmsc_peer, 4);
-DMSC_ASSERT_SIZE(struct dmsc_path, 24);
+DMSC_ASSERT_SIZE(struct dmsc_path, 32);
+DMSC_ASSERT_SIZE(struct dmsc_set, 304);
+DMSC_ASSERT_SIZE(struct dmsc_encap, 184);
+DMSC_ASSERT_SIZE(struct dmsc_path_stats, 24);
 DMSC_ASSERT_SIZE(struct dmsc_flow_key, 40);
 DMSC_ASSERT_SIZE(struct dmsc_flow, 12);
-DMSC_ASSERT_SIZE(struct dmsc_hop_key, 20);
-DMSC_ASSERT_SIZE(struct dmsc_hop, 4);
-DMSC_ASSERT_SIZE(struct dmsc_stamp, 48);
+DMSC_ASSERT_SIZE(struct dmsc_hop_key, 24);
+DMSC_ASSERT_SIZE(struct dmsc_hop, 8);
+DMSC_ASSERT_SIZE(struct dmsc_stamp, 64);
 DMSC_ASSERT_SIZE(struct dmsc_choice, 4);
 DMSC_ASSERT_SIZE(struct dmsc_stats_key, 8);
 DMSC_ASSERT_SIZE(struct dmsc_stats, 32);

@@ -30,7 +30,9 @@ in_ns leaf1 ip addr add fd00:b::1/64 dev host1 nodad
 in_ns host1 ip addr add fd00:b::2/64 dev rail1 nodad
 for ns in leaf0 leaf1 spine0 spine1 host1; do
 	in_ns $ns sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.seg6_enabled=1
-	in_ns $ns sh -c 'for f in /proc/sys/net/ipv6/conf/*/seg6_enabled; do echo 1 > $f; done'
+	for dev in $(in_ns $ns ip -o link | awk -F "[ :@]+" "{ print \$2 }"); do
+		in_ns $ns sysctl -qw "net.ipv6.conf.$dev.seg6_enabled=1"
+	done
 done
 for s in 0 1; do
 	in_ns leaf0 ip -6 route add "fd00:5$s::/64" via "fd00:1$s::2"

@@ -206,6 +206,23 @@ static bool is_rail(struct daemon *d, uint32_t ifindex)
 	return false;
 }
 
+/*
+ * Entries go from reachable to stale and back all the time, which is no news while
+ * every path by that rail has a next hop that answers, and nobody waits for one.
+ */
+static bool hop_is_news(struct daemon *d, const struct ndmsg *ndm)
+{
+	struct hostplan *hp = d->current;
+
+	if (!hp || !hp->in_force || d->apply || !neigh_usable(ndm->ndm_state))
+		return true;
+	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++)
+		if (hp->tables.paths[p].ifindex == (uint32_t)ndm->ndm_ifindex &&
+		    !hp->paths[p].hop_ok)
+			return true;
+	return false;
+}
+
 static void heard(struct daemon *d, const struct nlmsghdr *nlh, bool *now)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
@@ -222,6 +239,9 @@ static void heard(struct daemon *d, const struct nlmsghdr *nlh, bool *now)
 		w->links = true;
 		break;
 	case RTM_NEWNEIGH:
+		if (len >= sizeof(*ndm) && is_rail(d, ndm->ndm_ifindex) && hop_is_news(d, ndm))
+			*now = true;
+		break;
 	case RTM_DELNEIGH:
 		if (len >= sizeof(*ndm) && is_rail(d, ndm->ndm_ifindex))
 			*now = true;

@@ -13,10 +13,9 @@
 #include <linux/rcupdate.h>
 #include <net/xdp.h>
 
-#include <linux/dmsc_kfunc.h>
-
 #include "compat/compat.h"
 #include "compat/kfunc.h"
+#include "kfuncs.h"
 #include "qdisc.h"
 
 static void add_backlog(struct dmsc_backlog *sum, struct Qdisc *sch, u32 class)
@@ -59,8 +58,6 @@ static int class_backlog(struct net_device *dev, u32 ifindex, u32 class,
 	return 0;
 }
 
-__bpf_kfunc_start_defs();
-
 __bpf_kfunc int bpf_dmsc_skb_class_backlog(struct __sk_buff *ctx, u32 ifindex, u32 class,
 					   struct dmsc_backlog *out, u32 out__sz)
 {
@@ -72,8 +69,6 @@ __bpf_kfunc int bpf_dmsc_xdp_class_backlog(struct xdp_md *ctx, u32 ifindex, u32 
 {
 	return class_backlog(((struct xdp_buff *)ctx)->rxq->dev, ifindex, class, out, out__sz);
 }
-
-__bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(skb_kfuncs)
 BTF_ID_FLAGS(func, bpf_dmsc_skb_class_backlog)

@@ -6,17 +6,9 @@
 #include <linux/btf.h>
 #include <linux/btf_ids.h>
 
-/* Never inlined, left out or changed: BPF programs call it by its name. */
+/* Never inlined: BPF programs call it by its name. */
 #ifndef __bpf_kfunc
-#define __bpf_kfunc	__used noinline
-#endif
-
-#ifndef __bpf_kfunc_start_defs
-#define __bpf_kfunc_start_defs()						\
-	__diag_push();								\
-	__diag_ignore_all("-Wmissing-declarations", "kfuncs are called by BPF");	\
-	__diag_ignore_all("-Wmissing-prototypes", "kfuncs are called by BPF")
-#define __bpf_kfunc_end_defs()	__diag_pop()
+#define __bpf_kfunc	noinline
 #endif
 
 /* A set of kfuncs, and of nothing else, says so in newer kernels. */

@@ -172,5 +172,8 @@ int main(void)
 	ret = TAP_RUN(tests);
 	queues_close(q);
 	backlog__destroy(skel);
+	/* What still waits there would keep the namespace, and the module, for minutes. */
+	if (system("ip link del d1"))
+		return TAP_FAIL;
 	return ret;
 }

@@ -96,7 +96,7 @@ static void in_a_namespace(void)
 	    run("ip link set lo up && ip link add da numtxqueues 2 type dummy &&"
 		"ip addr add 10.82.0.1/24 dev da && ip link set da up &&"
 		"ip neigh add 10.82.0.2 lladdr 02:00:00:00:00:02 dev da nud permanent &&"
-		"tc qdisc add dev da root handle 1: tbf rate 1mbit burst 12000 limit 3000000 &&"
+		"tc qdisc add dev da root handle 1: tbf rate 1mbit burst 12000 limit 100000 &&"
 		"tc qdisc add dev da parent 1:1 handle d: dmsc"))
 		_exit(1);
 	send_forever(0, "10.82.0.2");

@@ -59,7 +59,7 @@ other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod) $(call t
 	$(call tests,bench/queues)
 fuzzers := $(patsubst %.c,$(B)/%,$(wildcard selftests/fuzz/fuzz_*.c))
 
-.PHONY: all tests fuzzers fuzz bench-bpf bench-planner kmod kmod-here check check-debug lint format run install install-src dkms clean help deps
+.PHONY: all tests fuzzers fuzz bench-bpf bench-planner bench-queues kmod kmod-here check check-debug lint format run install install-src dkms clean help deps
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -201,10 +201,11 @@ kmod:
 check:
 	+$(Q)DMSC_KERNELS='$(KERNELS)' selftests/check.sh
 
-# The module's tests on a kernel with all its detectors (selftests/vm/kernels/).
+# The queueing disciplines in User Mode Linux: cost, latency, shares, completion.
 bench-queues:
 	+$(Q)selftests/bench/queues/run.sh
 
+# The module's tests on a kernel with all its detectors (selftests/vm/kernels/).
 check-debug:
 	+$(Q)selftests/vm/debug.sh
 
@@ -274,6 +275,7 @@ help:
 	@echo '                KERNEL=$(KERNEL) JOB=FILE TOPOLOGY=FILE WORKLOAD=AICB-FILE ITERATIONS=$(ITERATIONS)'
 	@echo 'make bench-planner  paths, prediction: aims and results, build/bench/planner.json; BENCH="GROUP..."'
 	@echo 'make bench-bpf  what a packet costs in the BPF data plane; root; build/bench/bpf.json'
+	@echo 'make bench-queues  the qdisc beside others: cost, latency, shares; build/bench/queues.json'
 	@echo 'make format     clang-format for user/ and selftests/'
 	@echo 'make lint       checkpatch, sparse, clang-format, shellcheck'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make dkms: module through DKMS'

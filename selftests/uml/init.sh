@@ -26,3 +26,5 @@ dmesg > /results/kernel.log
 mv /results/.vm/status.new /results/.vm/status
 sync
 echo o > /proc/sysrq-trigger
+# The first process must not end before that has been done.
+sleep infinity

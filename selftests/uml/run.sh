@@ -55,11 +55,11 @@ echo "$kernel" > "$out/.vm/kernel"
 printf '%q ' exec "$@" > "$out/.vm/command"
 
 # The kernel hands what follows "--" to its init; quotes keep it one argument.
-first="mount -t hostfs none /dmsc -o $TOP && mount -t hostfs none /results -o $out"
+first="mount -r -t hostfs none /dmsc -o hostfs=$TOP && mount -t hostfs none /results -o hostfs=$out"
 first+=" && exec /bin/bash /dmsc/selftests/uml/init.sh"
 rc=0
 TMPDIR=$work timeout -k 10 "$timeout" "$(kernel_image "$kernel")" "mem=${mem}M" root=/dev/root rootfstype=hostfs \
-	"rootflags=$ROOT" ro con=null con0=fd:0,fd:1 quiet panic=-1 "${options[@]}" \
+	"rootflags=$ROOT" ro con=null con0=fd:0,fd:1 quiet panic=-1 seccomp=auto "${options[@]}" \
 	init=/bin/sh -- -c "\"$first\"" < /dev/null > "$work/console" 2>&1 || rc=$?
 give_back "$out"
 [ ! -e "$out/.vm/stdout" ] || cat "$out/.vm/stdout"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # kbuild.sh KERNEL [SOURCE-DIR NAME]: builds sch_dmsc.ko (or NAME.ko out of
-# another folder) for a kernel of the guests' root or one of our own (kernel.sh),
+# another folder, which finds include/uapi as uapi/ beside its sources) for a
+# kernel of the guests' root or one of our own (kernel.sh),
 # inside that root, whose gcc and binutils fit all kernels. Warnings are errors. Leaves
 #   build/kmod/KERNEL/NAME.ko
 #   build/kmod/KERNEL/depmod/   modprobe's tables with sch_dmsc in them
@@ -36,7 +37,7 @@ fi
 # Kernels of our own may differ in their configuration alone.
 own=
 ! is_own_kernel "$series" || own=$(own_kernel "$series")
-state=$({ echo "$version ${options[*]} $own"; cat "$ROOT/.recipe" "$TOP/selftests/vm/kbuild.sh"; sha256sum "${files[@]}"; } | sha256sum)
+state=$({ echo "$version ${options[*]} $own"; cat "$ROOT/.recipe" "$TOP/selftests/vm/kbuild.sh"; sha256sum "${files[@]}" "$TOP"/include/uapi/linux/*.h; } | sha256sum)
 if [ ${#more[@]} = 0 ] && [ -e "$out/$name.ko" ] && [ "$(cat "$out/$name.state" 2> /dev/null)" = "$state" ]; then
 	exit 0
 fi
@@ -47,6 +48,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 cp --parents -t "$work" "${files[@]}"
 cd "$TOP"
+[ "$dir" = "$TOP" ] || cp -r include/uapi "$work/uapi"
 mkdir -p "$out"
 
 # in_root COMMAND...: with $work as /src; the mount is gone with the command

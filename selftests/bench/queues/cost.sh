@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# cost.sh REPEATS ROUNDS (in a guest): what each qdisc costs, by the module
-# bench_qdisc. One device a qdisc and number of active queues; then all of them
-# in turn, REPEATS times over, so that whatever changes on the machine meanwhile
-# meets them all alike. Prints a line a measurement:
-#    QDISC FLOWS PACKETS REPEAT ENQUEUE DEQUEUE       (ns a packet)
+# cost.sh REPEATS ROUNDS [QDISC...] (in a guest): what each qdisc costs, by the
+# module bench_qdisc. One device a qdisc and number of active queues; then all of
+# them in turn, REPEATS times over, so that whatever changes on the machine
+# meanwhile meets them all alike. Prints a line a measurement:
+#    QDISC QUEUES PACKETS REPEAT ENQUEUE DEQUEUE       (ns a packet)
 set -euo pipefail
 repeats=$1 rounds=$2
+shift 2
 module=/dmsc/build/kmod/$DMSC_GUEST
 
 insmod "$module/sch_dmsc.ko"
@@ -16,16 +17,16 @@ sysctl -q -w net.ipv6.conf.default.disable_ipv6=1
 
 # Limits of packets and of flows are out of the way: the most is 8192 at once.
 children=0
-leaves() { # DEVICE PARENT KIND: one child in each of the 8 bands
+leaves() { # DEVICE KIND: one child in each of the bands that are used
 	local band
-	for band in 1 2 3 4 5 6 7 8; do
+	for band in 1 2 3 4 5 6 7; do
 		# A handle that is not given would be of the automatic range, 8000: and up,
 		# where the kernel looks for a free one from the start.
 		children=$((children + 1))
-		tc qdisc add dev "$1" parent "$2$band" handle "$(printf '%x:' $((children + 256)))" "$3" limit 20000
+		tc qdisc add dev "$1" parent "1:$band" handle "$(printf '%x:' $((children + 256)))" "$2" limit 20000
 	done
 }
-setup() { # QDISC FLOWS DEVICE
+setup() { # QDISC QUEUES DEVICE
 	local dev=$3 i
 	ip link add "$dev" txqueuelen 20000 type dummy
 	ip link set "$dev" up
@@ -33,21 +34,21 @@ setup() { # QDISC FLOWS DEVICE
 	pfifo) tc qdisc add dev "$dev" root handle 1: pfifo limit 20000 ;;
 	prio+*)
 		tc qdisc add dev "$dev" root handle 1: prio bands 8 priomap 7 7 7 7 7 7 7 7 7 7 7 7 7 7 7 7
-		leaves "$dev" 1: "${1#*+}"
+		leaves "$dev" "${1#*+}"
 		;;
 	ets+*)
-		tc qdisc add dev "$dev" root handle 1: ets bands 8 strict 4 quanta 6000 4500 3000 1514
-		leaves "$dev" 1: "${1#*+}"
+		tc qdisc add dev "$dev" root handle 1: ets bands 8 strict 5 quanta 6056 1514 1514
+		leaves "$dev" "${1#*+}"
 		;;
 	htb+*)
 		tc qdisc add dev "$dev" root handle 1: htb
 		# Rates that never bind, so that what is measured is the work and not the wait.
 		tc class add dev "$dev" parent 1: classid 1:9 htb rate 400gbit burst 64mb cburst 64mb quantum 60000
-		for i in 1 2 3 4 5 6 7 8; do
+		for i in 1 2 3 4 5 6 7; do
 			tc class add dev "$dev" parent 1:9 classid 1:$i htb rate 50gbit ceil 400gbit \
 				burst 64mb cburst 64mb prio $((i - 1)) quantum 60000
 		done
-		leaves "$dev" 1: "${1#*+}"
+		leaves "$dev" "${1#*+}"
 		;;
 	drr)
 		tc qdisc add dev "$dev" root handle 1: drr
@@ -58,42 +59,44 @@ setup() { # QDISC FLOWS DEVICE
 	fq) tc qdisc add dev "$dev" root handle 1: fq limit 20000 flow_limit 20000 ;;
 	fq_codel) tc qdisc add dev "$dev" root handle 1: fq_codel limit 20000 ;;
 	cake) tc qdisc add dev "$dev" root handle 1: cake unlimited diffserv8 flows memlimit 128mb ;;
-	dmsc)
+	dmsc*)
 		tc qdisc add dev "$dev" root handle 1: dmsc
-		/dmsc/build/selftests/bench/queues/slots "$dev" "$2"
+		/dmsc/build/selftests/bench/queues/setup "$dev" slots "$2"
 		;;
 	esac
 }
 scheme() { # QDISC
 	case $1 in
-	pfifo | fq | fq_codel) echo hash ;;
+	pfifo | fq | fq_codel | dmsc-default) echo hash ;;
 	drr) echo classes ;;
-	dmsc) echo dmsc ;;
+	dmsc) echo slots ;;
 	*) echo bands ;;
 	esac
 }
 
-qdiscs=(pfifo drr prio+pfifo fq_codel fq prio+fq_codel ets+fq_codel htb+fq_codel cake dmsc)
+# dmsc: planned traffic, a slot a flow. dmsc-default: the same flows with no plan.
+qdiscs=(pfifo drr prio+pfifo fq_codel fq prio+fq_codel ets+fq_codel htb+fq_codel cake dmsc dmsc-default)
+[ $# = 0 ] || qdiscs=("$@")
 # Slots are 1 to 4095, so "4096 queues" are 4095 for everybody.
 cases=('1 1000' '64 1000' '4095 1000' '4095 8192')
 
 n=0
 declare -A device
 for qdisc in "${qdiscs[@]}"; do
-	for flows in 1 64 4095; do
+	for queues in 1 64 4095; do
 		n=$((n + 1))
-		device["$qdisc $flows"]=bench$n
-		setup "$qdisc" $flows bench$n
+		device["$qdisc $queues"]=bench$n
+		setup "$qdisc" $queues bench$n
 	done
 done
 # Not the first repeat is to pay for cold caches.
+run=/sys/module/bench_qdisc/parameters/run
 for ((repeat = 0; repeat <= repeats; repeat++)); do
 	for case in "${cases[@]}"; do
-		read -r flows packets <<< "$case"
+		read -r queues packets <<< "$case"
 		for qdisc in "${qdiscs[@]}"; do
-			echo "${device["$qdisc $flows"]} $(scheme "$qdisc") $flows $packets $rounds" \
-				> /sys/module/bench_qdisc/parameters/run
-			[ $repeat = 0 ] || echo "$qdisc $flows $packets $repeat $(cat /sys/module/bench_qdisc/parameters/run)"
+			echo "cost ${device["$qdisc $queues"]} $(scheme "$qdisc") $queues $packets $rounds" > $run
+			[ $repeat = 0 ] || echo "$qdisc $queues $packets $repeat $(cat $run)"
 		done
 	done
 done

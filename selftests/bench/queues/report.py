@@ -13,74 +13,92 @@ import bench
 OURS = "dmsc"
 
 
-def lines(directory, name):
+def lines(directory, name, fields):
+    """The measurements of a file: lines of as many fields, whatever else a tool may have said."""
     path = os.path.join(directory, name)
     if not os.path.exists(path):
         return
     with open(path) as f:
         for line in f:
-            if line.strip() and not line.startswith("#"):
+            if len(line.split()) == fields:
                 yield line.split()
 
 
+def spread(samples):
+    return "%.4g (%.4g-%.4g)" % (statistics.median(samples), min(samples), max(samples))
+
+
+def nested():
+    return collections.OrderedDict()
+
+
+# ---- cost: QDISC QUEUES PACKETS REPEAT ENQUEUE DEQUEUE ----
+
+def case_name(case):
+    queues, packets = case
+    name = "4096" if queues == 4095 else str(queues)
+    return name if packets == 1000 else "%dk/%s" % (packets // 1000, name)
+
+
 def cost(directory):
-    """QDISC FLOWS PACKETS REPEAT ENQUEUE DEQUEUE -> results"""
-    samples = collections.OrderedDict()
-    cases = []
-    for qdisc, flows, packets, _, enqueue, dequeue in lines(directory, "cost.txt"):
-        case = (int(flows), int(packets))
+    samples, cases = nested(), []
+    for qdisc, queues, packets, _, enqueue, dequeue in lines(directory, "cost.txt", 6):
+        case = (int(queues), int(packets))
         if case not in cases:
             cases.append(case)
         samples.setdefault(qdisc, {}).setdefault(case, []).append(float(enqueue) + float(dequeue))
     if OURS not in samples:
         return []
 
-    def label(case):
-        flows, packets = case
-        name = "4096" if flows == 4095 else str(flows)
-        return name if packets == 1000 else "%dk/%s" % (packets // 1000, name)
-
     def median(qdisc, case):
         return statistics.median(samples[qdisc][case])
 
-    print("Cost of enqueue and dequeue, ns a packet, by active queues (median; in brackets the "
-          "smallest and largest repeat)")
-    bench.table(["qdisc"] + [label(c) for c in cases], [
-        [q] + ["%.1f (%.1f-%.1f)" % (median(q, c), min(s[c]), max(s[c])) for c in cases]
-        for q, s in samples.items()])
-    print("\ndmsc's cost as a multiple of theirs")
-    against = [("drr", 1.1), ("fq_codel", 1.0), ("ets+fq_codel", 0.5)]
-    bench.table(["peer"] + [label(c) for c in cases] + ["aim"], [
-        [q] + ["%.2f" % (median(OURS, c) / median(q, c)) for c in cases] + ["at most %.2f" % aim]
-        for q, aim in against])
+    print("Cost of enqueue and dequeue, ns a packet, by active queues: median (least-most)")
+    bench.table(["qdisc"] + [case_name(c) for c in cases],
+                [[q] + [spread(s[c]) for c in cases] for q, s in samples.items()])
     print()
-
     results = []
+    aims = (("dmsc", "drr", 1.1), ("dmsc", "fq_codel", 1.0), ("dmsc", "ets+fq_codel", 0.5),
+            ("dmsc-default", "fq_codel", 1.0))
     for case in cases:
-        peers = {q: s[case] for q, s in samples.items() if q != OURS}
-        bounds = {q: factor * median(q, case) for q, factor in against}
-        results.append(bench.Result(
-            "cost, %s active queues" % label(case), "enqueue + dequeue", "ns/packet",
-            samples[OURS][case], peers,
-            "at most 1.1 x drr, 1 x fq_codel, 0.5 x ets+fq_codel",
-            all(median(OURS, case) <= b for b in bounds.values())))
+        for ours, peer, factor in aims:
+            if ours not in samples or peer not in samples:
+                continue
+            peers = {q: s[case] for q, s in samples.items() if not q.startswith(OURS)}
+            results.append(bench.Result(
+                "cost, %s active queues, %s against %s" % (case_name(case), ours, peer),
+                "enqueue + dequeue",
+                "ns/packet", samples[ours][case], peers, "at most %.2g x %s" % (factor, peer),
+                median(ours, case) <= factor * median(peer, case)))
+    print("dmsc as a multiple of others")
+    bench.table(["", "of"] + [case_name(c) for c in cases] + ["aim"], [
+        [ours, peer] + ["%.2f" % (median(ours, c) / median(peer, c)) for c in cases] +
+        ["at most %.2g" % factor]
+        for ours, peer, factor in aims if ours in samples and peer in samples])
+    print()
     bench.svg_bars("queues", "Cost of a packet, by active queues", "ns, enqueue + dequeue", [
-        (q, {label(c): median(q, c) for c in cases}) for q in samples],
-        [label(c) for c in cases], ours=(OURS,))
+        (q, {case_name(c): median(q, c) for c in cases}) for q in samples],
+        [case_name(c) for c in cases], ours=(OURS, OURS + "-default"))
     return results
 
+
+# ---- latency: QDISC REPEAT request|burst MS, and QDISC REPEAT class-N BYTES ----
 
 def percentile(values, p):
     values = sorted(values)
     return values[min(len(values) - 1, int(len(values) * p / 100))]
 
 
-def latency(directory):
-    """QDISC REPEAT request|burst MS -> results"""
-    samples = collections.OrderedDict()
-    for qdisc, repeat, kind, ms in lines(directory, "latency.txt"):
-        repeats = samples.setdefault(qdisc, {}).setdefault(kind, {})
-        repeats.setdefault(int(repeat), []).append(float(ms))
+CLASSES = (("class-2", "data"), ("class-0", "default"), ("class-1", "bulk"))
+GUARANTEED = {"class-2": 10, "class-0": 5, "class-1": 5}  # % of the link, dmsc's defaults
+LINK = 12.5e6 * 1448 / 1514  # bytes of payload a second
+
+
+def latency(directory, seconds):
+    samples = nested()
+    for qdisc, repeat, kind, value in lines(directory, "latency.txt", 4):
+        samples.setdefault(qdisc, {}).setdefault(kind, {}).setdefault(int(repeat), []).append(
+            float(value))
     if OURS not in samples:
         return []
 
@@ -90,24 +108,38 @@ def latency(directory):
     def median(qdisc, kind, p):
         return statistics.median(each(qdisc, kind, p))
 
+    def share(qdisc, cls):
+        """Percent of the link, a repeat each."""
+        got = samples[qdisc].get(cls, {})
+        repeats = samples[qdisc]["request"]
+        return [100 * sum(got.get(r, [0])) / seconds / LINK for r in repeats]
+
     kinds = ("request", "burst")
-    print("Latency under load, ms in virtual time: a request of 1 KB, a burst of 200 KB (median of "
-          "the repeats)")
-    bench.table(["qdisc"] + ["%s %s" % (k, p) for k in kinds for p in ("p50", "p99", "max", "done")], [
-        [q] + [v for k in kinds for v in [median(q, k, 50), median(q, k, 99), median(q, k, 100),
-                                          statistics.median(map(len, samples[q][k].values()))]]
-        for q in samples])
+    print("Latency under load, ms of virtual time: a request of 1 KB, a burst of 200 KB (medians "
+          "of the repeats); what the classes that fill the link get of it, %")
+    bench.table(
+        ["qdisc"] + ["%s %s" % (k, p) for k in kinds for p in ("p50", "p99", "max", "done")] +
+        [name for _, name in CLASSES],
+        [[q] + [v for k in kinds for v in [median(q, k, 50), median(q, k, 99), median(q, k, 100),
+                                           statistics.median(map(len, samples[q][k].values()))]] +
+         ["%.1f" % statistics.median(share(q, c)) for c, _ in CLASSES] for q in samples])
     print()
     results = []
     peer = "prio+fq_codel"
     for kind in kinds:
         for p, name in ((50, "p50"), (99, "p99"), (100, "max")):
-            best = median(peer, kind, p)
-            met = None if p != 99 else median(OURS, kind, p) <= 1.01 * best
+            aim = p == 99 and peer in samples
             results.append(bench.Result(
                 "latency under load, " + kind, name, "ms", each(OURS, kind, p),
                 {q: each(q, kind, p) for q in samples if q != OURS},
-                "as strict prio, within 1%" if p == 99 else "", met))
+                "strict prio's, within 1 %" if aim else "",
+                median(OURS, kind, p) <= 1.01 * median(peer, kind, p) if aim else None))
+    for cls, name in CLASSES:
+        got = share(OURS, cls)
+        results.append(bench.Result(
+            "share under latency's load, " + name, "of the link", "%", got,
+            {q: share(q, cls) for q in samples if q not in (OURS, "idle")},
+            "at least its guarantee, %d %%" % GUARANTEED[cls], min(got) >= GUARANTEED[cls]))
     shown = [q for q in samples if q != "pfifo"]
     for kind in kinds:
         bench.svg_bars("queues-" + kind, "Time of a %s under load, without pfifo" % kind, "ms", [
@@ -116,10 +148,92 @@ def latency(directory):
     return results
 
 
+# ---- shares: CASE QDISC REPEAT WANTED MBIT GOT LEAST MOST ----
+
+def shares(directory):
+    """The worst flow's error of each repeat, % of what it is to get."""
+    long, short = nested(), nested()
+    for case, qdisc, repeat, wanted, mbit, got, least, most in lines(directory, "share.txt", 8):
+        mbit = int(mbit)
+        seconds = 10 if mbit == 1000 else 1
+        window = mbit * 125000 * 0.01 * float(wanted) / 1000
+        key = (case, qdisc)
+        if mbit == 1000:
+            error = abs(float(got) / (window * 100 * seconds) - 1)
+            long.setdefault(key, {}).setdefault(repeat, []).append(100 * error)
+        else:
+            error = max(abs(float(least) / window - 1), abs(float(most) / window - 1))
+            short.setdefault(key, {}).setdefault(repeat, []).append(100 * error)
+
+    def worst(of, key):
+        return [max(errors) for errors in of[key].values()]
+
+    cases = [c for c in collections.OrderedDict((case, 1) for case, _ in long)]
+    aims = {"rate": (1.0, None)}
+    what = {"guarantee": "guaranteed shares below a strict class", "weight": "weights of classes",
+            "queue": "weights of queues", "rate": "rates"}
+    rows, results = [], []
+    for case in cases:
+        for key in long:
+            if key[0] == case:
+                rows.append([what[case], key[1]] + [
+                    "%.3g" % statistics.median(worst(of, key)) for of in (long, short)])
+        aim, short_aim = aims.get(case, (0.2, 2.0))
+        for of, name, bound in ((long, "10 s", aim), (short, "10 ms", short_aim)):
+            if (case, OURS) not in of or bound is None:
+                continue
+            ours = worst(of, (case, OURS))
+            results.append(bench.Result(
+                what[case], "largest error over " + name, "%", ours,
+                {k[1]: worst(of, k) for k in of if k[0] == case and k[1] != OURS},
+                "at most %.2g %%" % bound, max(ours) <= bound))
+    if rows:
+        print("Shares: largest error of a flow, % of what it is to get, over 10 s and over the worst "
+              "10 ms")
+        bench.table(["what", "qdisc", "10 s", "10 ms"], rows)
+        print()
+    return results
+
+
+# ---- completion: SET-UP REPEAT short|long MS ----
+
+def completion(directory):
+    samples = nested()
+    for name, repeat, job, ms in lines(directory, "completion.txt", 4):
+        samples.setdefault(name, {}).setdefault(job, {}).setdefault(int(repeat), []).append(float(ms))
+    if OURS not in samples:
+        return []
+
+    def means(name, job):
+        return [statistics.mean(v) for v in samples[name][job].values()]
+
+    def p99(name, job):
+        return [percentile(v, 99) for v in samples[name][job].values()]
+
+    jobs = ("short", "long")
+    print("Iterations of two jobs that share a link, ms of virtual time: mean and p99 (medians of the "
+          "repeats)")
+    bench.table(["set-up"] + ["%s %s" % (j, m) for j in jobs for m in ("mean", "p99")] + ["mean of both"],
+                [[n] + [statistics.median(f(n, j)) for j in jobs for f in (means, p99)] +
+                 [statistics.mean(statistics.median(means(n, j)) for j in jobs)] for n in samples])
+    print()
+    results = []
+    ours = [n for n in samples if n.startswith(OURS)]
+    for n in ours:
+        for j in jobs:
+            for f, metric in ((means, "mean"), (p99, "p99")):
+                results.append(bench.Result(
+                    "iterations of the %s job, %s" % (j, n), metric, "ms", f(n, j),
+                    {p: f(p, j) for p in samples if p not in ours}))
+    return results
+
+
 def main():
     directory = sys.argv[1]
+    seconds = float(sys.argv[2])
     print(bench.machine() + "\n")
-    results = cost(directory) + latency(directory)
+    results = (cost(directory) + latency(directory, seconds) + shares(directory) +
+               completion(directory))
     if not results:
         sys.exit("report.py: %s: no measurements" % directory)
     bench.write("queues", results)

@@ -61,7 +61,7 @@ def connect(address, port, dscp, priority):
     sock = socket.socket()
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
     # After the DSCP, which sets a priority of its own.
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, priority)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, struct.pack("I", priority))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"cubic")
     sock.connect((address, port))

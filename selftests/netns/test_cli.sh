@@ -48,7 +48,7 @@ refused 'env of an unknown class' 'class' "$dmscctl" env -k noise
 sed 's/tensor: 2/tensor: 3/' "$work/job.yaml" > "$work/bad.yaml"
 refused 'a job that does not fit, with file and line' "^dmscctl: $work/bad.yaml:[0-9]+: " \
 	"$dmscctl" plan -f "$work/bad.yaml" -t "$work/topology.yaml"
-for command in '' plan order simulate predict apply status service path class queue counters policy explain trace top monitor env doctor gateway off; do
+for command in '' plan order simulate predict apply status service path class queue counters policy explain trace top monitor env doctor gateway route off; do
 	# shellcheck disable=SC2086 # the first is no word at all
 	"$dmscctl" $command --help > "$work/help" 2>&1
 	equal "--help: dmscctl $command" "$? $(head -c 7 "$work/help")" '0 Usage: '

@@ -238,6 +238,9 @@ ctl host0 service exec small.pp0.dp0.tp0 -- "$stream" send 10.255.0.1 10.96.0.5 
 after=$(counter host0 "$sid" data tx bytes)
 equal "a megabyte to the service is counted in the instance's class" "$((after - before >= 1000000))" 1
 
+equal 'explain knows the address for a service' \
+	"$(ctl host0 explain -j 10.96.0.5:80 | json "j['service']")" '{"name": "gradients", "instances": 1}'
+
 # ---- least outstanding connections ----
 stay hold 10.96.0.2 80 8
 equal 'eight connections, evenly' "$answer" 'leaf leaf leaf leaf own own own own'

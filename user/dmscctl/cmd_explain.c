@@ -69,8 +69,12 @@ static void print_ways(const json_t *ways)
 static void print_answer(const struct ctl *c, const json_t *a)
 {
 	const json_t *step, *live = json_object_get(a, "live");
+	const json_t *service = json_object_get(a, "service");
 	size_t i;
 
+	if (service)
+		printf("service   %s: a process gets one of %lld instances in its place ('dmscctl route'); ask about that one\n",
+		       ctl_str(service, "name"), ctl_int(service, "instances"));
 	printf("sender    SID %lld%s\n", ctl_int(a, "sid"), ctl_int(a, "sid") ? "" : " (nobody)");
 	printf("receiver  SID %lld%s\n", ctl_int(a, "peer_sid"),
 	       ctl_int(a, "peer_sid") ? "" : " (unknown)");

@@ -17,6 +17,7 @@
 #include "dmscd/policy.h"
 #include "lib/explain.h"
 #include "lib/neigh.h"
+#include "lib/router.h"
 
 #define CGROUP_LEVELS 16
 
@@ -269,13 +270,27 @@ static json_t *ways_json(const struct dmsc_set *set)
 	return a;
 }
 
+/* The service whose address the flow goes to; NULL: none, so that the tables decide. */
+static json_t *service_part(const struct daemon *d, const struct explain_flow *f)
+{
+	struct dmsc_rt_service s;
+	uint32_t i, instances = 0;
+
+	if (!router_find(*d->conf.pin_dir ? d->conf.pin_dir : NULL, &f->daddr, htons(f->dport),
+			 f->proto, &s))
+		return NULL;
+	for (i = 0; i < s.nr_levels && i < DMSC_RT_MAX_LEVELS; i++)
+		instances += s.level[i].nr;
+	return json_pack("{s:s, s:I}", "name", s.name, "instances", (json_int_t)instances);
+}
+
 int explain_json(struct daemon *d, const json_t *req, json_t **answer, struct dmsc_error *err)
 {
 	char hop[INET6_ADDRSTRLEN], dev[IF_NAMESIZE] = "";
 	struct explain_flow f = { 0 };
 	uint64_t ids[CGROUP_LEVELS];
 	struct explain x;
-	json_t *live;
+	json_t *live, *service;
 	int ret;
 
 	if (!d->dp)
@@ -315,5 +330,10 @@ int explain_json(struct daemon *d, const json_t *req, json_t **answer, struct dm
 		json_object_set_new(*answer, "live", live);
 	else
 		json_decref(live);
+	service = service_part(d, &f);
+	if (*answer && service)
+		json_object_set_new(*answer, "service", service);
+	else
+		json_decref(service);
 	return 0;
 }

@@ -160,6 +160,16 @@ struct router_status {
 int router_status(struct router *r, struct router_status *st, struct dmsc_error *err);
 void router_status_free(struct router_status *st);
 
+/**
+ * router_find - the service whose address this is, of the generation in force
+ * @pin_dir: as in struct router_config
+ * @port: network byte order
+ *
+ * Looks only and waits for nobody. False when it is none, or no router is at work.
+ */
+bool router_find(const char *pin_dir, const struct dmsc_addr *addr, __be16 port, uint8_t proto,
+		 struct dmsc_rt_service *out);
+
 /* The state that flags of dmsc_rt_instance stand for; "removed" for those of none. */
 const char *router_state_of(const struct dmsc_rt_instance *i, uint32_t side);
 

@@ -2,8 +2,10 @@
 /* What the router does, out of its maps alone. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/router_priv.h"
 
@@ -170,6 +172,36 @@ int router_status(struct router *r, struct router_status *st, struct dmsc_error 
 		st->flows++;
 	}
 	return 0;
+}
+
+/* An entry of a pinned map. */
+static bool pinned_entry(const char *pin_dir, const char *name, const void *key, void *value)
+{
+	char path[PATH_MAX];
+	int fd, ret;
+
+	snprintf(path, sizeof(path), "%s/%s", pin_dir, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return false;
+	ret = bpf_map_lookup_elem(fd, key, value);
+	close(fd);
+	return !ret;
+}
+
+bool router_find(const char *pin_dir, const struct dmsc_addr *addr, __be16 port, uint8_t proto,
+		 struct dmsc_rt_service *out)
+{
+	struct dmsc_rt_service_key key = { .addr = *addr, .port = port, .proto = proto };
+	struct dmsc_rt_ctl ctl;
+	__u32 zero = 0;
+
+	pin_dir = pin_dir ?: DMSC_PIN_DIR;
+	if (!pinned_entry(pin_dir, "dmsc_rt_ctl", &zero, &ctl) || !ctl.generation ||
+	    ctl.abi != DMSC_RT_ABI)
+		return false;
+	key.side = ctl.generation & 1;
+	return pinned_entry(pin_dir, "dmsc_rt_services", &key, out);
 }
 
 void router_status_free(struct router_status *st)

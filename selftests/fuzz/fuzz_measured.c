@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Reports that a simulation is compared with: refused with one line, or sane (fuzz-seconds: 4). */
+#include <errno.h>
 #include <math.h>
 
 #include "lib/measured.h"

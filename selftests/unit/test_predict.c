@@ -13,10 +13,13 @@
 
 #include <cmocka.h>
 
+#include "lib/flowcounts.h"
 #include "planner/period.h"
 #include "planner/predict.h"
+#include "selftests/bench/planner/class_cases.h"
 #include "selftests/bench/planner/pai.h"
 #include "selftests/bench/planner/traces.h"
+#include "selftests/unit/plan_util.h"
 
 #define TRACES 60
 
@@ -239,13 +242,85 @@ static void test_stragglers(void **state)
 	stragglers_free(&s);
 }
 
+/* Every flow of a job that shares its links with checkpoints gets its class. */
+static void test_classes(void **state)
+{
+	uint32_t i, right, n;
+
+	(void)state;
+	/* a pipeline with tied embeddings, and experts */
+	for (i = 0; i < 2; i++) {
+		n = class_score(&class_cases[i], &right);
+		assert_true(n > 100);
+		assert_int_equal(right, n);
+	}
+}
+
+static void test_classes_refused(void **state)
+{
+	static const float counts[8] = { 1, 0, 0, 0, 1, 0, 0, 0 }, bad[8] = { 1, -1 };
+	struct counted_flow flows[2] = { { 0, 1, false, counts }, { 1, 0, false, counts } };
+	uint8_t class[2];
+
+	(void)state;
+	assert_int_equal(classify_flows(flows, 2, 8, 4, class), 0);
+	/* Both once an iteration: a ring of two. */
+	assert_int_equal(class[0], DMSC_CLASS_DATA);
+	assert_int_equal(classify_flows(flows, 0, 8, 4, class), -EINVAL);
+	assert_int_equal(classify_flows(flows, 2, 8, 5, class), -EINVAL);
+	assert_int_equal(classify_flows(flows, 2, 8, NAN, class), -EINVAL);
+	flows[1].counts = bad;
+	assert_int_equal(classify_flows(flows, 2, 8, 4, class), -EINVAL);
+}
+
+static void refuse_counts(const char *text, const char *says)
+{
+	char *file = temp_file(text, strlen(text));
+	struct dmsc_error err;
+	struct flowcounts f;
+
+	assert_int_equal(flowcounts_read(file, &f, &err), -EINVAL);
+	if (strncmp(err.text, file, strlen(file)) || strcmp(err.text + strlen(file), says))
+		fail_msg("got '%s', expected '%s'", err.text, says);
+	unlink(file);
+	free(file);
+}
+
+static void test_flowcounts(void **state)
+{
+	static const char text[] = "# two\na b here 1 2\n\nb c away 3 4\n";
+	char *file = temp_file(text, strlen(text));
+	struct dmsc_error err;
+	struct flowcounts f;
+
+	(void)state;
+	assert_int_equal(flowcounts_read(file, &f, &err), 0);
+	assert_int_equal(f.nr, 2);
+	assert_int_equal(f.nr_names, 3);
+	assert_int_equal(f.bins, 2);
+	assert_true(f.lines[0].here && !f.lines[1].here);
+	assert_int_equal(f.lines[0].to, f.lines[1].from);
+	assert_true(f.counts[3] == 4);
+	flowcounts_free(&f);
+	unlink(file);
+	free(file);
+	refuse_counts("", ":1: no lines, expected FROM TO here|away COUNT...");
+	refuse_counts("a\n", ":1: TO: missing, expected FROM TO here|away COUNT...");
+	refuse_counts("a b up 1\n", ":1: third word: 'up', expected here or away");
+	refuse_counts("a b here\n", ":1: counts: 0 of them, expected at least 1");
+	refuse_counts("a b here 1 -2\n", ":1: count 2: '-2', expected a whole number up to 2^50");
+	refuse_counts("a b here 1 2\nb a here 1\n",
+		      ":2: counts: 1 of them, expected as many as in the first line, 2");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_period),	   cmocka_unit_test(test_period_other),
-		cmocka_unit_test(test_series),	   cmocka_unit_test(test_pai),
-		cmocka_unit_test(test_change),	   cmocka_unit_test(test_false_alarms),
-		cmocka_unit_test(test_stragglers),
+		cmocka_unit_test(test_period),		cmocka_unit_test(test_period_other),
+		cmocka_unit_test(test_series),		cmocka_unit_test(test_pai),
+		cmocka_unit_test(test_change),		cmocka_unit_test(test_false_alarms),
+		cmocka_unit_test(test_stragglers),	cmocka_unit_test(test_classes),
+		cmocka_unit_test(test_classes_refused), cmocka_unit_test(test_flowcounts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -7,6 +7,7 @@
 
 #include "dmscctl/ctl.h"
 #include "dmscctl/modules.h"
+#include "dmscctl/predict_classes.h"
 #include "dmscctl/units.h"
 #include "planner/period.h"
 #include "planner/predict.h"
@@ -125,11 +126,12 @@ static int show_times(const struct ctl *c, const struct values *v, struct module
 static int run(struct ctl *c, int argc, char **argv)
 {
 	const char *bin = NULL, *name = NULL;
-	bool times = false;
+	bool times = false, classes = false;
 	const struct opt opts[] = {
 		{ "bin", 'b', "US", "length of a bin in microseconds (1000)", &bin, NULL },
 		{ "module", 'm', "NAME", "who predicts with --times", &name, NULL },
 		{ "times", 0, NULL, "the values are iteration times", NULL, &times },
+		{ "classes", 0, NULL, "of connections: what each of them serves", NULL, &classes },
 		{ 0 }
 	};
 	unsigned long long bin_us = BIN_US;
@@ -142,6 +144,12 @@ static int run(struct ctl *c, int argc, char **argv)
 		return status;
 	if (bin && (!ctl_number(bin, 1000000000, &bin_us) || !bin_us))
 		return ctl_usage(c, "--bin: '%s', expected microseconds, 1..1000000000", bin);
+	if (classes && times)
+		return ctl_usage(c, "--classes: beside --times, expected one of them");
+	if (classes) {
+		ret = predict_classes(c, argv[1], bin_us * 1e3, &err);
+		return ret ? ctl_fail(ret, &err) : 0;
+	}
 	ret = read_values(argv[1], &v, &err);
 	if (!ret && times && !v.nr)
 		ret = dmsc_fail(&err, -EINVAL, "%s: 0 values, expected at least 1", argv[1]);
@@ -159,8 +167,10 @@ static int run(struct ctl *c, int argc, char **argv)
 
 const struct command cmd_predict = {
 	.name = "predict",
-	.usage = "[--bin US] [--times [--module NAME]] FILE",
+	.usage = "[--bin US] [--times [--module NAME] | --classes] FILE",
 	.summary = "period and next burst out of byte counts, or the next iteration's time",
-	.details = "FILE has one number a line; - is standard input. Works without dmscd.",
+	.details =
+		"FILE has one number a line; - is standard input. With --classes it has a line for each\n"
+		"direction of a connection: FROM TO here|away COUNT... Works without dmscd.",
 	.run = run,
 };

@@ -9,20 +9,22 @@
 #include <linux/dmsc.h>
 
 #define ALIKE	 0.03 /* parts by which two flows' bytes may differ and be of one exchange */
-#define TOGETHER 0.8  /* of their bursts begin at the same time: sent at once */
-#define REACH	 2    /* bins: what is nearer is the same time */
+#define TOGETHER 0.5  /* of the times when a burst begins: in step */
+#define BURST	 0.5  /* of a burst: by as much two flows may differ and be in step */
 #define ONCE	 1.5  /* bursts an iteration; fewer are no micro-batches */
 #define FAINT	 1e-3 /* of the busiest bin; less is silence */
 #define OFTEN	 2    /* times as many bursts: in every pass, not in the last one only */
 #define SILENT	 0.25 /* of an iteration: a pass forward is a third of what is computed */
 #define RING_MAX 4096
+#define NOT_YET	 UINT8_MAX
 
 struct seen {
 	double bytes;
 	uint32_t next;	      /* of the same source + 1 */
 	uint32_t *starts, nr; /* bins in which bursts begin */
 	uint32_t silent;      /* the longest silence within the counts */
-	bool ring;
+	float peak;	      /* of the counts */
+	bool ring, inside;    /* of it; all of it within a host */
 };
 
 struct classifier {
@@ -41,24 +43,33 @@ static bool alike(const struct classifier *c, uint32_t a, uint32_t b)
 	return fabs(x - y) <= ALIKE * fmax(x, y);
 }
 
-/* The part of the bursts of the flow that has fewer that begin when one of the other does. */
-static double together(const struct classifier *c, uint32_t a, uint32_t b)
+static bool silent(const struct classifier *c, uint32_t flow, uint32_t bin)
 {
-	const struct seen *x = &c->seen[a], *y = &c->seen[b];
-	uint32_t i = 0, k = 0, n = 0;
+	return c->flows[flow].counts[bin] <= FAINT * c->seen[flow].peak;
+}
 
-	while (i < x->nr && k < y->nr) {
-		if (x->starts[i] + REACH < y->starts[k]) {
-			i++;
-		} else if (y->starts[k] + REACH < x->starts[i]) {
-			k++;
-		} else {
-			n++;
-			i++;
-			k++;
+/*
+ * Members of a collective wait for each other: when a burst begins after both
+ * were silent, they have sent as much. Of a pipeline the one way is ahead then,
+ * by the micro-batches that are under way. The part of such times, 0..1.
+ */
+static double in_step(const struct classifier *c, uint32_t a, uint32_t b)
+{
+	double x = 0, y = 0, burst;
+	uint32_t i, times = 0, equal = 0;
+
+	burst = fmax(c->seen[a].bytes, c->seen[b].bytes) /
+		fmax(1, fmin(c->seen[a].nr, c->seen[b].nr));
+	for (i = 0; i < c->bins; i++) {
+		if (i && silent(c, a, i - 1) && silent(c, b, i - 1) &&
+		    (!silent(c, a, i) || !silent(c, b, i))) {
+			times++;
+			equal += fabs(x - y) <= BURST * burst;
 		}
+		x += c->flows[a].counts[i];
+		y += c->flows[b].counts[i];
 	}
-	return (double)n / fmax(1, fmin(x->nr, y->nr));
+	return times ? (double)equal / times : 1;
 }
 
 /* A flow from @src to @dst of as many bytes as @like; @nr: none. */
@@ -80,26 +91,32 @@ static uint32_t siblings(const struct classifier *c, uint32_t flow)
 
 	for (f = c->first[c->flows[flow].src]; f && n < 2; f = c->seen[f - 1].next) {
 		if (f - 1 != flow && c->flows[f - 1].dst != c->flows[flow].dst &&
-		    alike(c, f - 1, flow) && together(c, f - 1, flow) >= TOGETHER)
+		    alike(c, f - 1, flow) && in_step(c, f - 1, flow) >= TOGETHER)
 			n++;
 	}
 	return n;
 }
 
 /*
- * Along flows of as many bytes back to the sender. Over more than two members
- * nothing goes back the same way, as it does in a pipeline.
+ * Along the flows of the most similar bytes back to the sender, among those that
+ * nothing comes back for: over more than two members a ring goes one way.
  */
-static bool ring(const struct classifier *c, uint32_t flow)
+static bool ring(const struct classifier *c, const uint8_t *class, uint32_t flow, bool *inside)
 {
 	uint32_t start = c->flows[flow].src, at = flow, n, f, next;
+	double like = c->seen[flow].bytes;
 
+	*inside = true;
 	for (n = 1; n < RING_MAX; n++) {
+		*inside &= c->flows[at].local;
 		if (c->flows[at].dst == start)
 			return true;
 		next = c->nr;
-		for (f = c->first[c->flows[at].dst]; f && next == c->nr; f = c->seen[f - 1].next) {
-			if (alike(c, f - 1, flow) && c->flows[f - 1].dst != c->flows[at].src)
+		for (f = c->first[c->flows[at].dst]; f; f = c->seen[f - 1].next) {
+			if (class[f - 1] != NOT_YET || !alike(c, f - 1, flow))
+				continue;
+			if (next == c->nr ||
+			    fabs(c->seen[f - 1].bytes - like) < fabs(c->seen[next].bytes - like))
 				next = f - 1;
 		}
 		if (next == c->nr)
@@ -109,6 +126,7 @@ static bool ring(const struct classifier *c, uint32_t flow)
 	return false;
 }
 
+/* What comes back tells; NOT_YET: nothing does. */
 static uint8_t first_look(struct classifier *c, uint32_t f)
 {
 	const struct counted_flow *flow = &c->flows[f];
@@ -116,17 +134,18 @@ static uint8_t first_look(struct classifier *c, uint32_t f)
 
 	if (!(c->seen[f].bytes > 0))
 		return DMSC_CLASS_BULK;
+	if (back == c->nr)
+		return NOT_YET;
 	/* Once an iteration, both ways: a ring of two, whose ends were not ready at the same time. */
-	if (back != c->nr && c->seen[f].nr * c->period < ONCE * c->bins) {
-		c->seen[f].ring = true;
-		return DMSC_CLASS_DATA;
+	if (c->seen[f].nr * c->period >= ONCE * c->bins) {
+		if (in_step(c, back, f) < TOGETHER)
+			return DMSC_CLASS_PIPELINE;
+		if (siblings(c, f))
+			return DMSC_CLASS_EXPERT;
 	}
-	if (back != c->nr && together(c, back, f) < TOGETHER)
-		return DMSC_CLASS_PIPELINE;
-	if (back != c->nr && siblings(c, f) >= 1)
-		return DMSC_CLASS_EXPERT;
-	c->seen[f].ring = back != c->nr || ring(c, f);
-	return c->seen[f].ring ? DMSC_CLASS_DATA : DMSC_CLASS_BULK;
+	c->seen[f].ring = true;
+	c->seen[f].inside = flow->local;
+	return DMSC_CLASS_DATA;
 }
 
 /*
@@ -139,25 +158,28 @@ static uint8_t first_look(struct classifier *c, uint32_t f)
 static bool every_pass(const struct classifier *c, const uint8_t *class, uint32_t flow)
 {
 	const struct seen *mine = &c->seen[flow];
-	bool alone = true, most = true, inside = true;
+	bool alone = true, most = true, inside = mine->inside;
 	uint32_t f, passes = 0;
 
 	for (f = c->first[c->flows[flow].src]; f; f = c->seen[f - 1].next) {
 		const struct seen *other = &c->seen[f - 1];
 
-		if (class[f - 1] == DMSC_CLASS_PIPELINE && other->nr > passes)
-			passes = other->nr;
-
+		/* An all-to-all has as many bursts as layers that are exchanged at once; twice. */
+		if (class[f - 1] == DMSC_CLASS_PIPELINE && OFTEN * other->nr > passes)
+			passes = OFTEN * other->nr;
+		if (class[f - 1] == DMSC_CLASS_EXPERT && other->nr / OFTEN > passes)
+			passes = other->nr / OFTEN;
 		if (!other->ring || f - 1 == flow)
 			continue;
 		alone = false;
 		most &= mine->nr >= OFTEN * other->nr;
-		inside &= !c->flows[f - 1].local && c->flows[flow].local &&
-			  OFTEN * mine->nr >= other->nr;
+		inside &= !other->inside && OFTEN * mine->nr >= other->nr;
 	}
+	if (mine->nr < passes)
+		return false;
 	if (!alone)
 		return most || inside;
-	return passes ? mine->nr >= OFTEN * passes : mine->silent < SILENT * c->period;
+	return passes || mine->silent < SILENT * c->period;
 }
 
 static int index_flows(struct classifier *c)
@@ -191,12 +213,11 @@ static uint32_t find_bursts(const struct classifier *c, uint32_t flow, uint32_t 
 	const float *x = c->flows[flow].counts;
 	struct seen *s = &c->seen[flow];
 	uint32_t i, silence = 0, n = 0;
-	float peak = 0;
 
 	for (i = 0; i < c->bins; i++)
-		peak = fmaxf(peak, x[i]);
+		s->peak = fmaxf(s->peak, x[i]);
 	for (i = 0; i < c->bins; i++) {
-		if (x[i] <= FAINT * peak) {
+		if (x[i] <= FAINT * s->peak) {
 			silence++;
 			continue;
 		}
@@ -247,6 +268,15 @@ int classify_flows(const struct counted_flow *flows, uint32_t nr, uint32_t bins,
 		ret = index_bursts(&c);
 	for (f = 0; !ret && f < nr; f++)
 		class[f] = first_look(&c, f);
+	/* All of them are looked at before any is told: a ring is found along what is NOT_YET. */
+	for (f = 0; !ret && f < nr; f++) {
+		if (class[f] == NOT_YET)
+			c.seen[f].ring = ring(&c, class, f, &c.seen[f].inside);
+	}
+	for (f = 0; !ret && f < nr; f++) {
+		if (class[f] == NOT_YET)
+			class[f] = c.seen[f].ring ? DMSC_CLASS_DATA : DMSC_CLASS_BULK;
+	}
 	for (f = 0; !ret && f < nr; f++) {
 		if (c.seen[f].ring && every_pass(&c, class, f))
 			class[f] = DMSC_CLASS_TENSOR;

@@ -77,7 +77,8 @@ out:
  * So a try is worth this many: most runs have fewer, and then there are more of
  * them; a decision takes the same time in any case.
  */
-#define EVENTS_A_TRY 500
+#define EVENTS_A_TRY 420
+#define MODEL_COSTS  120 /* events: to make the model for a run */
 #define MEMORY	     256 /* runs that are remembered; a power of two */
 
 struct memory {
@@ -121,7 +122,7 @@ static double try_ways(struct descent *d)
 		return -1;
 	m->key = key;
 	m->value = order_model_run(model, d->rank, 0, 0, ORDER_CYCLES_PLAN, NULL, NULL);
-	d->events -= (int64_t)order_model_events(model);
+	d->events -= MODEL_COSTS + (int64_t)order_model_events(model);
 	order_model_free(model);
 	return m->value;
 }

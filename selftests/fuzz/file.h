@@ -3,6 +3,7 @@
 #ifndef DMSC_SELFTESTS_FUZZ_FILE_H
 #define DMSC_SELFTESTS_FUZZ_FILE_H
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -53,7 +53,7 @@ own_bpf := bpf/gateway.bpf.c
 bpf_objs := $(patsubst %.bpf.c,$(B)/%.bpf.o,$(filter-out $(own_bpf),$(sort $(wildcard bpf/*.bpf.c))))
 skel := $(B)/bpf/dmsc.skel.h $(own_bpf:%.bpf.c=$(B)/%.skel.h)
 
-tests = $(patsubst %.c,$(B)/%,$(wildcard selftests/$(1)/*.c))
+tests = $(patsubst %.c,$(B)/%,$(filter-out %.bpf.c,$(wildcard selftests/$(1)/*.c)))
 unit_tests := $(call tests,unit)
 other_tests := $(call tests,bpf) $(call tests,netns) $(call tests,kmod) $(call tests,debug) \
 	$(call tests,bench/queues)

@@ -340,7 +340,7 @@ static __always_inline void decide_flow(struct decision *d, struct __sk_buff *sk
 		d->sid = flow->sid;
 		d->slot = flow->slot;
 		d->class = flow->class;
-		if (c->flags & DMSC_CTL_STEER) {
+		if (c->flags & DMSC_CTL_STEER && flow->path != DMSC_PATH_NONE) {
 			d->hash = packet_hash(p);
 			hop_of_way(&d->hop, side, flow->path, d->hash);
 		}
@@ -442,6 +442,19 @@ static __noinline void trace(struct __sk_buff *skb, const struct packet *p,
 	dmsc_sample_take(&q->ends, &q->policy, &q->stamp);
 }
 
+#define MONOTONIC_MAX	(1ULL << 60)	/* 36 years up; real time and TAI are beyond */
+
+/*
+ * When the packet leaves, without reading a clock: TCP has written it; else the last
+ * tick has to do. GSO packets are a batch of packets, and one here.
+ */
+static __always_inline __u64 departure(struct __sk_buff *skb)
+{
+	__u64 time = skb->tstamp;
+
+	return time && time < MONOTONIC_MAX ? time : bpf_ktime_get_coarse_ns();
+}
+
 SEC("tc")
 int dmsc_egress(struct __sk_buff *skb)
 {
@@ -479,6 +492,7 @@ int dmsc_egress(struct __sk_buff *skb)
 	stats.steered = verdict == TC_ACT_REDIRECT ? stats.packets : 0;
 	stats.moved = d.moved;
 	stats_count(d.sid, d.class, DMSC_DIR_TX, &stats);
+	stats_bin(departure(skb), d.class, stats.bytes);
 	if (verdict == TC_ACT_REDIRECT || (d.hop.routed && d.hop.ifindex == skb->ifindex))
 		stats_path(d.hop.counter, &stats);
 	if (verdict != TC_ACT_REDIRECT)

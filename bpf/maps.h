@@ -151,11 +151,11 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 2 * DMSC_NR_CLASSES);
+	__uint(max_entries, DMSC_BINS);
 	__type(key, __u32);
-	__type(value, struct dmsc_stats);
+	__type(value, struct dmsc_bin);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} dmsc_class_stats __weak SEC(".maps");
+} dmsc_bins __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

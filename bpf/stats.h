@@ -16,17 +16,32 @@ static __always_inline void stats_add(struct dmsc_stats *to, const struct dmsc_s
 	to->moved += what->moved;
 }
 
-/* Adds @what, one packet's, to its class and to its instance's counters. */
+/*
+ * Adds a packet to its class's bytes of the millisecond @time (ns). A bin that an
+ * older millisecond has left is begun anew; nobody else writes this CPU's.
+ */
+static __always_inline void stats_bin(__u64 time, __u8 class, __u64 bytes)
+{
+	__u64 number = time / DMSC_BIN_NS;
+	__u32 index = number & (DMSC_BINS - 1);
+	struct dmsc_bin *bin;
+
+	bin = bpf_map_lookup_elem(&dmsc_bins, &index);
+	if (!bin)
+		return;
+	if (bin->number != number) {
+		__builtin_memset(bin->bytes, 0, sizeof(bin->bytes));
+		bin->number = number;
+	}
+	bin->bytes[class & (DMSC_NR_CLASSES - 1)] += bytes;
+}
+
+/* Adds @what, one packet's, to its instance's counters in its class. */
 static __always_inline void stats_count(__u32 sid, __u8 class, __u8 dir,
 					const struct dmsc_stats *what)
 {
 	struct dmsc_stats_key key = { .sid = sid, .class = class, .dir = dir };
-	__u32 index = dir * DMSC_NR_CLASSES + class;
 	struct dmsc_stats *s;
-
-	s = bpf_map_lookup_elem(&dmsc_class_stats, &index);
-	if (s)
-		stats_add(s, what);
 
 	s = bpf_map_lookup_elem(&dmsc_stats, &key);
 	if (!s) {

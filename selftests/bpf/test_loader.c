@@ -102,7 +102,7 @@ static void pins(void)
 {
 	static const char *const maps[] = { "ctl",    "profile", "instances", "endpoints",
 					    "groups", "peers",	 "flows",     "paths",
-					    "hops",   "sockets", "stats",     "class_stats" };
+					    "hops",   "sockets", "stats",     "bins" };
 	char name[64];
 	size_t i;
 
@@ -136,10 +136,9 @@ static void readable_maps(void)
 
 static void memory(void)
 {
-	static const char *const maps[] = { "ctl",    "profile", "instances", "endpoints",
-					    "groups", "peers",	 "flows",     "paths",
-					    "hops",   "sockets", "stats",     "class_stats",
-					    "reentry" };
+	static const char *const maps[] = { "ctl",   "profile", "instances", "endpoints", "groups",
+					    "peers", "flows",	"paths",     "hops",	  "sockets",
+					    "stats", "bins",	"reentry" };
 	long sum = 0;
 	char name[64], path[64], line[128];
 	size_t i;

@@ -633,6 +633,41 @@ static int do_explain(struct call *c)
 }
 
 /* {"seconds": N}: packets to whoever monitors. */
+/* {"last": MILLISECONDS}; all that there is without it. */
+static int do_bins(struct call *c)
+{
+	struct dataplane_bin *bins = NULL;
+	json_t *out, *bytes;
+	struct timespec ts;
+	uint32_t last = DMSC_BINS;
+	uint64_t now;
+	size_t n = 0;
+	int ret = get_u32(c, "last", DMSC_BINS, &last);
+
+	if (ret < 0)
+		return ret;
+	if (!c->d->dp)
+		return dmsc_fail(c->err, -ENODEV, "bins: no BPF data path");
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = ts.tv_sec * 1000ULL + ts.tv_nsec / DMSC_BIN_NS;
+	ret = dataplane_bins(c->d->dp, now > last ? now - last : 0, &bins, &n, c->err);
+	if (ret)
+		return ret;
+	out = json_array();
+	for (size_t i = 0; i < n; i++) {
+		bytes = json_object();
+		for (int k = 0; k < DMSC_NR_CLASSES; k++)
+			if (bins[i].bytes[k])
+				json_object_set_new(bytes, dmsc_class_name(k),
+						    json_integer(bins[i].bytes[k]));
+		json_array_append_new(out, json_pack("{s:I, s:o}", "ms", (json_int_t)bins[i].number,
+						     "bytes", bytes));
+	}
+	free(bins);
+	*c->answer = json_pack("{s:I, s:o}", "now_ms", (json_int_t)now, "bins", out);
+	return 0;
+}
+
 static int do_trace(struct call *c)
 {
 	uint32_t seconds = 10;
@@ -686,6 +721,7 @@ static const struct {
 	{ "policy", do_policy },   { "explain", do_explain },
 	{ "trace", do_trace },	   { "off", do_off },
 	{ "monitor", do_monitor }, { "queue-set", do_queue_set },
+	{ "bins", do_bins },
 };
 
 int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answer,
@@ -710,6 +746,6 @@ int request_handle(struct daemon *d, uint64_t client, json_t *req, json_t **answ
 		return 0;
 	}
 	return dmsc_fail(err, -EINVAL,
-			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, queue-set, counters, policy, explain, trace, off or monitor",
+			 "request: cmd: '%.64s', expected version, status, apply, services, paths, path-set, classes, class-set, queues, queue-set, counters, bins, policy, explain, trace, off or monitor",
 			 cmd);
 }

@@ -77,6 +77,21 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t,
 /** dataplane_set_path - change flags of one path of the generation in force (link down, up) */
 int dataplane_set_path(struct dataplane *dp, uint32_t path, uint8_t flags, struct dmsc_error *err);
 
+struct dataplane_bin {
+	uint64_t number; /* of the millisecond, CLOCK_MONOTONIC */
+	uint64_t bytes[DMSC_NR_CLASSES];
+};
+
+/**
+ * dataplane_bins - bytes sent in each class, millisecond by millisecond
+ * @from: number of the first; the last DMSC_BINS of them are there
+ *
+ * Those without traffic are left out; *out is to be freed by the caller. The one that is
+ * running is still growing.
+ */
+int dataplane_bins(struct dataplane *dp, uint64_t from, struct dataplane_bin **out, size_t *n,
+		   struct dmsc_error *err);
+
 /** dataplane_path_stats - what path @path of the generation in force has carried, over all CPUs */
 int dataplane_path_stats(struct dataplane *dp, uint32_t path, struct dmsc_path_stats *out,
 			 struct dmsc_error *err);

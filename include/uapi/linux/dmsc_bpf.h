@@ -284,7 +284,7 @@ struct dmsc_choice {
 #define DMSC_SOL		0xd5c
 #define DMSC_SO_CLASS		1
 
-/* Map dmsc_stats: per-CPU hash, and dmsc_class_stats: per-CPU array by class. */
+/* Map dmsc_stats: per-CPU hash. */
 struct dmsc_stats_key {
 	__u32 sid;		/* 0: traffic of nobody */
 	__u8  class;
@@ -302,7 +302,19 @@ struct dmsc_stats {
 	__u64 moved;		/* live flows moved to another path */
 };
 
-/* Map dmsc_class_stats: index dir * DMSC_NR_CLASSES + class. */
+/*
+ * Map dmsc_bins: per-CPU array of DMSC_BINS; index number % DMSC_BINS. What was sent in
+ * each class during a millisecond: number is that of the millisecond, of
+ * CLOCK_MONOTONIC, as the packet's own time of departure says where it has one (TCP),
+ * else as the clock's last tick. An entry with another number is of a time long ago.
+ */
+#define DMSC_BINS		1024	/* a power of two: a second's worth */
+#define DMSC_BIN_NS		1000000
+
+struct dmsc_bin {
+	__u64 number;
+	__u64 bytes[DMSC_NR_CLASSES];	/* as in dmsc_stats */
+};
 
 /*
  * Map dmsc_rules: hash. Who may talk to whom, from the one that begins to the
@@ -422,6 +434,7 @@ DMSC_ASSERT_SIZE(struct dmsc_stamp, 64);
 DMSC_ASSERT_SIZE(struct dmsc_choice, 4);
 DMSC_ASSERT_SIZE(struct dmsc_stats_key, 8);
 DMSC_ASSERT_SIZE(struct dmsc_stats, 32);
+DMSC_ASSERT_SIZE(struct dmsc_bin, 72);
 DMSC_ASSERT_SIZE(struct dmsc_rule_key, 12);
 DMSC_ASSERT_SIZE(struct dmsc_rule, 8);
 DMSC_ASSERT_SIZE(struct dmsc_denial, 24);

@@ -8,6 +8,8 @@
 # shellcheck source=selftests/netns/lib.sh
 . "$(dirname "$0")/lib.sh"
 setup
+# A build meanwhile must not take the daemon away between two kills.
+cp "$dmscd" "$work/dmscd" && dmscd=$work/dmscd
 start host0 || exit 1
 start host1 || exit 1
 ctl host0 apply "$work/plan.json" > /dev/null 2>&1 || { echo 'Bail out! no first apply'; exit 1; }

@@ -61,7 +61,7 @@ extern const struct command cmd_plan, cmd_apply, cmd_status, cmd_service, cmd_pa
 	cmd_queue, cmd_counters, cmd_monitor, cmd_off, cmd_env, cmd_doctor, cmd_order, cmd_simulate,
 	cmd_gateway;
 extern const struct command cmd_policy, cmd_explain, cmd_top, cmd_trace, cmd_predict;
-extern const struct command cmd_route, cmd_bins;
+extern const struct command cmd_route, cmd_bins, cmd_entropy;
 
 /**
  * ctl_options - the options of a command and those of all

@@ -10,10 +10,10 @@
 #include "lib/hostconf.h"
 
 static const struct command *const commands[] = {
-	&cmd_plan,    &cmd_apply,    &cmd_status,  &cmd_service, &cmd_path,   &cmd_class,
-	&cmd_queue,   &cmd_counters, &cmd_monitor, &cmd_env,	 &cmd_doctor, &cmd_off,
-	&cmd_order,   &cmd_simulate, &cmd_policy,  &cmd_explain, &cmd_top,    &cmd_trace,
-	&cmd_gateway, &cmd_predict,  &cmd_route,   &cmd_bins,
+	&cmd_plan,    &cmd_apply,    &cmd_status,  &cmd_service, &cmd_path,    &cmd_class,
+	&cmd_queue,   &cmd_counters, &cmd_monitor, &cmd_env,	 &cmd_doctor,  &cmd_off,
+	&cmd_order,   &cmd_simulate, &cmd_policy,  &cmd_explain, &cmd_top,     &cmd_trace,
+	&cmd_gateway, &cmd_predict,  &cmd_route,   &cmd_bins,	 &cmd_entropy,
 };
 
 #define NR_COMMANDS (sizeof(commands) / sizeof(commands[0]))

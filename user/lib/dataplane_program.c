@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * One generation into the maps. Readers use the side named by the generation's
- * lowest bit. The other side is emptied and filled, then generation and flags
+ * lowest bit. The other side is written anew, then generation and flags
  * are stored as one word: until that store nothing has changed for a packet,
  * after it everything has.
  *
  * The side that has just gone out of use keeps its entries until the next
  * program: a reader that took up the old generation right before the store still
- * finds all of them. When that side is about to be emptied, a grace period of
+ * finds all of them. When that side is about to be written, a grace period of
  * RCU, under which BPF programs run, tells that no such reader is left.
  */
 #include <errno.h>
@@ -269,24 +269,6 @@ static void key_set_side(const struct table *t, void *key, uint32_t side)
 		memcpy((char *)key + t->side, &side, sizeof(side));
 }
 
-static int table_clear(const struct table *t, int fd, uint32_t side, struct dmsc_error *err)
-{
-	char *keys;
-	size_t n, i, out = 0;
-	int ret;
-
-	keys = dataplane_all_keys(fd, t->key_size, t->value_size, &n);
-	if (!keys)
-		return dmsc_fail(err, -ENOMEM, "out of memory");
-	for (i = 0; i < n; i++) {
-		if (key_side(t, keys + i * t->key_size) == side)
-			memmove(keys + out++ * t->key_size, keys + i * t->key_size, t->key_size);
-	}
-	ret = dataplane_delete_many(fd, keys, t->key_size, out);
-	free(keys);
-	return ret ? dmsc_fail(err, ret, "%s: %s", t->map + 5, strerror(-ret)) : 0;
-}
-
 static uint64_t key_hash(const void *key, size_t len)
 {
 	const uint8_t *p = key;
@@ -306,54 +288,89 @@ static uint64_t key_hash(const void *key, size_t len)
 	return h ^ h >> 32;
 }
 
-/* A key that stands twice among @n, which one call for many would not tell: its place, or n. */
-static size_t key_twice(const void *keys, size_t size, size_t n, bool *no_memory)
-{
-	size_t room = 64, i, at;
-	const char *k = keys;
-	uint32_t *seen;
+/* Keys, to be found by what they are: an open hash of places. */
+struct key_index {
+	const char *keys;
+	size_t size, room;
+	uint32_t *place; /* from 1; 0 free */
+};
 
-	while (room < 2 * n)
-		room *= 2;
-	seen = calloc(room, sizeof(*seen));
-	*no_memory = !seen;
-	for (i = 0; seen && i < n; i++) {
-		at = key_hash(k + i * size, size) & (room - 1);
-		while (seen[at] && memcmp(k + (seen[at] - 1) * size, k + i * size, size))
-			at = (at + 1) & (room - 1);
-		if (seen[at])
-			break;
-		seen[at] = i + 1;
-	}
-	free(seen);
-	return i;
+/* Where @key is, or where it would be. */
+static uint32_t *key_find(const struct key_index *x, const void *key)
+{
+	size_t at = key_hash(key, x->size) & (x->room - 1);
+
+	while (x->place[at] && memcmp(x->keys + (x->place[at] - 1) * x->size, key, x->size))
+		at = (at + 1) & (x->room - 1);
+	return &x->place[at];
 }
 
-static int table_fill(const struct table *t, int fd, uint32_t side, struct dmsc_error *err)
+/* Of @n keys; *twice is the place of one that is there before, else @n. -ENOMEM. */
+static int key_index_make(struct key_index *x, const char *keys, size_t size, size_t n,
+			  size_t *twice)
 {
-	bool no_memory;
-	size_t i, twice;
+	*x = (struct key_index){ .keys = keys, .size = size, .room = 64 };
+	while (x->room < 2 * n)
+		x->room *= 2;
+	x->place = calloc(x->room, sizeof(*x->place));
+	if (!x->place)
+		return -ENOMEM;
+	for (*twice = 0; *twice < n; ++*twice) {
+		uint32_t *place = key_find(x, keys + *twice * size);
+
+		if (*place)
+			break;
+		*place = *twice + 1;
+	}
+	return 0;
+}
+
+/* Takes away what is on @side and not among the new keys. */
+static int table_clear(const struct table *t, int fd, uint32_t side, const struct key_index *kept)
+{
 	char *keys;
+	size_t n, i, out = 0;
 	int ret;
 
-	if (!t->n)
-		return 0;
-	keys = malloc(t->n * t->key_size);
+	keys = dataplane_all_keys(fd, t->key_size, t->value_size, &n);
 	if (!keys)
-		return dmsc_fail(err, -ENOMEM, "out of memory");
-	memcpy(keys, t->keys, t->n * t->key_size);
-	for (i = 0; i < t->n; i++)
-		key_set_side(t, keys + i * t->key_size, side);
-	twice = key_twice(keys, t->key_size, t->n, &no_memory);
-	if (no_memory)
-		ret = dmsc_fail(err, -ENOMEM, "out of memory");
-	else if (twice < t->n)
-		ret = dmsc_fail(err, -EEXIST, "%s[%zu]: its key is there twice", t->map + 5, twice);
-	else
-		ret = dataplane_update_many(fd, keys, t->key_size, t->values, t->value_size, t->n);
+		return -ENOMEM;
+	for (i = 0; i < n; i++) {
+		const char *key = keys + i * t->key_size;
+
+		if (key_side(t, key) == side && !*key_find(kept, key))
+			memmove(keys + out++ * t->key_size, key, t->key_size);
+	}
+	ret = dataplane_delete_many(fd, keys, t->key_size, out);
 	free(keys);
-	if (ret && !no_memory && twice == t->n)
-		return dmsc_fail(err, ret, "%s: %s", t->map + 5, strerror(-ret));
+	return ret;
+}
+
+/* Makes @t what is on @side. Entries of the same key are written over. */
+static int table_replace(const struct table *t, int fd, uint32_t side, struct dmsc_error *err)
+{
+	struct key_index index = { 0 };
+	char *keys = malloc(t->n * t->key_size + 1);
+	size_t i, twice;
+	int ret = -ENOMEM;
+
+	if (keys) {
+		if (t->n)
+			memcpy(keys, t->keys, t->n * t->key_size);
+		for (i = 0; i < t->n; i++)
+			key_set_side(t, keys + i * t->key_size, side);
+		ret = key_index_make(&index, keys, t->key_size, t->n, &twice);
+	}
+	if (!ret && twice < t->n)
+		ret = dmsc_fail(err, -EEXIST, "%s[%zu]: its key is there twice", t->map + 5, twice);
+	else if (!ret)
+		ret = table_clear(t, fd, side, &index);
+	if (!ret)
+		ret = dataplane_update_many(fd, keys, t->key_size, t->values, t->value_size, t->n);
+	if (ret && ret != -EEXIST)
+		ret = dmsc_fail(err, ret, "%s: %s", t->map + 5, strerror(-ret));
+	free(index.place);
+	free(keys);
 	return ret;
 }
 
@@ -445,9 +462,7 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 	for (i = 0; i < nr_tables && !ret; i++) {
 		int fd = dataplane_map(dp, tables[i].map);
 
-		ret = table_clear(&tables[i], fd, side, err);
-		if (!ret)
-			ret = table_fill(&tables[i], fd, side, err);
+		ret = table_replace(&tables[i], fd, side, err);
 	}
 	if (ret)
 		return ret;

@@ -88,6 +88,7 @@ static void program_flows(struct bench_case *c)
 
 static double replace_entries(struct bench_case *c)
 {
+	static uint32_t round;
 	struct dataplane_tables t = {
 		.endpoint_keys = endpoint_keys,
 		.endpoints = endpoints,
@@ -105,8 +106,10 @@ static double replace_entries(struct bench_case *c)
 		endpoint_keys[i] = (struct dmsc_endpoint_key){ .addr = V4(10, 2, i >> 8, i),
 							       .port = htons(5000),
 							       .proto = IPPROTO_TCP };
-		endpoints[i] = (struct dmsc_endpoint){ .sid = i + 1, .class = DMSC_CLASS_DATA };
+		endpoints[i] =
+			(struct dmsc_endpoint){ .sid = i + 1 + round, .class = DMSC_CLASS_DATA };
 	}
+	round++;
 	for (i = 0; i < t.nr_groups; i++)
 		group_keys[i] = (struct dmsc_group_key){ .src_sid = i + 1, .dst_sid = i + 2 };
 	/* Both sides are full before the one that is measured is replaced. */

@@ -154,7 +154,10 @@ static __always_inline int wrap_label(struct __sk_buff *skb, const struct wrap *
 	if (w->kind != PACKET_IPV6 || w->v4 ||
 	    bpf_check_mtu(skb, w->ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
 		return WRAP_NOT;
-	return bpf_skb_store_bytes(skb, w->l3, &flow, sizeof(flow), 0) ? WRAP_NOT : WRAP_DONE;
+	if (bpf_skb_store_bytes(skb, w->l3, &flow, sizeof(flow), 0))
+		return WRAP_NOT;
+	bpf_set_hash_invalid(skb);
+	return WRAP_DONE;
 }
 
 /*
@@ -191,6 +194,8 @@ __weak int dmsc_wrap(struct __sk_buff *skb, const struct wrap *w)
 		return WRAP_NOT;
 	if (v4 ? !wrap_write4(skb, w, e, inner) : !wrap_write6(skb, w, e, inner, length))
 		return WRAP_SPOILED;
+	/* The socket's hash is not the outer header's, and ECMP would go by it. */
+	bpf_set_hash_invalid(skb);
 	return WRAP_DONE;
 }
 

@@ -38,22 +38,22 @@ static bool offender(int fd, struct in_addr *router)
 	return false;
 }
 
+/*
+ * Not connected: a connected socket gives its packets a hash at random, which Linux
+ * routers at the other end of a veth pair would take for that of the packet.
+ */
 static int open_port(const struct entropy_ask *ask, uint16_t port)
 {
 	struct sockaddr_in src = { .sin_family = AF_INET,
 				   .sin_addr = ask->src,
 				   .sin_port = htons(port) };
-	struct sockaddr_in dst = { .sin_family = AF_INET,
-				   .sin_addr = ask->dst,
-				   .sin_port = htons(ask->port) };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), one = 1, ttl = ask->hop, ret;
 
 	if (fd < 0)
 		return -errno;
 	if (!setsockopt(fd, IPPROTO_IP, IP_RECVERR, &one, sizeof(one)) &&
 	    !setsockopt(fd, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl)) &&
-	    !bind(fd, (struct sockaddr *)&src, sizeof(src)) &&
-	    !connect(fd, (struct sockaddr *)&dst, sizeof(dst)))
+	    !bind(fd, (struct sockaddr *)&src, sizeof(src)))
 		return fd;
 	ret = -errno;
 	close(fd);
@@ -63,6 +63,9 @@ static int open_port(const struct entropy_ask *ask, uint16_t port)
 /* One source port. A port that somebody else has is nobody's here: silent. */
 static int probe(const struct entropy_ask *ask, struct entropy_answer *a)
 {
+	struct sockaddr_in dst = { .sin_family = AF_INET,
+				   .sin_addr = ask->dst,
+				   .sin_port = htons(ask->port) };
 	int fd = open_port(ask, a->port), i;
 
 	if (fd < 0)
@@ -71,7 +74,8 @@ static int probe(const struct entropy_ask *ask, struct entropy_answer *a)
 		struct pollfd p = { .fd = fd };
 
 		/* An answer to the last one may stand here as an error: then again. */
-		if (send(fd, "", 1, 0) < 0 && errno != ECONNREFUSED && errno != EHOSTUNREACH) {
+		if (sendto(fd, "", 1, 0, (struct sockaddr *)&dst, sizeof(dst)) < 0 &&
+		    errno != ECONNREFUSED && errno != EHOSTUNREACH) {
 			int ret = -errno;
 
 			close(fd);

@@ -332,6 +332,14 @@ static void bulk(const struct conn *c, int n)
 	}
 }
 
+/* A busy machine makes TCP impatient now and then; frames that are not taken, all the time. */
+static void few_retransmissions(const struct conn *c)
+{
+	__u32 n = sock_info(c->client).tcpi_total_retrans;
+
+	CHECK(n < 10, "%u retransmissions", n);
+}
+
 /* Frames with @nr segments, the inner header at the right place, DSCP inside and outside. */
 static void check_srv6(int nr, bool v4, int class)
 {
@@ -388,7 +396,7 @@ static void srv6_carries(const char *end, const char *to, int nr)
 	ping_pong(&c, 2);
 	bulk(&c, 20);
 	check_srv6(nr, !strchr(to, ':'), DMSC_CLASS_TENSOR);
-	CHECK_EQ(sock_info(c.client).tcpi_total_retrans, 0, "retransmissions");
+	few_retransmissions(&c);
 	CHECK_EQ(disorder() - disordered, 0, "segments in another order");
 	CHECK_EQ(stamp_of(c.client).encap != 0, 1, "the path in use is wrapped");
 	conn_close(&c);
@@ -437,7 +445,7 @@ static void srv6_segmented(void)
 	sh("ip link set r1 gso_max_size 65536");
 	printf("# the largest of %zu bytes\n", largest);
 	CHECK(largest > 1000 && largest <= 1500, "the largest frame has %zu bytes", largest);
-	CHECK_EQ(sock_info(c.client).tcpi_total_retrans, 0, "retransmissions");
+	few_retransmissions(&c);
 	conn_close(&c);
 }
 

@@ -217,8 +217,7 @@ static bool hop_is_news(struct daemon *d, const struct ndmsg *ndm)
 	if (!hp || !hp->in_force || d->apply || !neigh_usable(ndm->ndm_state))
 		return true;
 	for (uint32_t p = 1; p < hp->tables.t.nr_paths; p++)
-		if (hp->tables.paths[p].ifindex == (uint32_t)ndm->ndm_ifindex &&
-		    !hp->paths[p].hop_ok)
+		if (hp->tables.paths[p].ifindex == (uint32_t)ndm->ndm_ifindex && !hp->paths[p].hop_ok)
 			return true;
 	return false;
 }

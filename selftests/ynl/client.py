@@ -85,7 +85,8 @@ def main():
     ifindex = socket.if_nametoindex("d0")
     ynl = YnlFamily(os.path.join(TOOLS, "specs", "dmsc.yaml"), schema="")
 
-    point("the module answers with its ABI", ynl.do("version-get", {})["abi"], 1)
+    point("the module answers with its ABI", ynl.do("version-get", {})["abi"],
+          ynl.consts["abi"]["value"])
     qdiscs = ynl.dump("qdisc-get", {"ifindex": ifindex})
     point("the qdisc is listed", [(q["ifindex"], q["handle"]) for q in qdiscs], [(ifindex, 0xD0000)])
     point("with counters", qdiscs[0]["stats"]["backlog-packets"], 0)

@@ -442,7 +442,7 @@ static __noinline void trace(struct __sk_buff *skb, const struct packet *p,
 	dmsc_sample_take(&q->ends, &q->policy, &q->stamp);
 }
 
-#define MONOTONIC_MAX	(1ULL << 60)	/* 36 years up; real time and TAI are beyond */
+#define MONOTONIC_MAX	0x1000000000000000ULL	/* 36 years up; real time and TAI are beyond */
 
 /*
  * When the packet leaves, without reading a clock: TCP has written it; else the last

@@ -166,8 +166,12 @@ static __always_inline bool packet_ipv6(struct __sk_buff *skb, struct packet *p)
 	return packet_ports(skb, p, off);
 }
 
-/* Malformed packets and unknown protocols are PACKET_OTHER. */
-static __always_inline void packet_parse(struct __sk_buff *skb, struct packet *p)
+/*
+ * Fills in @p, which is all zero. A global function, so that the verifier goes
+ * through the headers once, and not again with all that follows for each shape of
+ * them: kernel 6.1 takes every number in programs with functions for precious.
+ */
+__weak int dmsc_packet_parse(struct __sk_buff *skb, struct packet *p)
 {
 	const struct vlan_tag *tag;
 	struct vlan_tag tag_buf;
@@ -175,17 +179,18 @@ static __always_inline void packet_parse(struct __sk_buff *skb, struct packet *p
 	__be16 type_buf, proto;
 	bool ok;
 
-	__builtin_memset(p, 0, sizeof(*p));
+	if (!p)
+		return 0;
 	type = packet_bytes(skb, offsetof(struct ethhdr, h_proto), &type_buf, sizeof(*type));
 	if (!type)
-		return;
+		return 0;
 	proto = *type;
 	p->l3 = ETH_HLEN;
 	p->tagged = skb->vlan_present;
 	if (proto == bpf_htons(ETH_P_8021Q) || proto == bpf_htons(ETH_P_8021AD)) {
 		tag = packet_bytes(skb, ETH_HLEN, &tag_buf, sizeof(*tag));
 		if (!tag)
-			return;
+			return 0;
 		p->tagged = true;
 		p->l3 += sizeof(*tag);
 		proto = tag->proto;
@@ -199,7 +204,14 @@ static __always_inline void packet_parse(struct __sk_buff *skb, struct packet *p
 	} else if (proto == bpf_htons(ETH_P_IPV6)) {
 		ok = packet_ipv6(skb, p);
 		p->kind = ok ? PACKET_IPV6 : PACKET_OTHER;
-	}
+	}	return 0;
+}
+
+/* Malformed packets and unknown protocols are PACKET_OTHER. */
+static __always_inline void packet_parse(struct __sk_buff *skb, struct packet *p)
+{
+	__builtin_memset(p, 0, sizeof(*p));
+	dmsc_packet_parse(skb, p);
 }
 
 /* Whether the packet leaves this link's neighbourhood for one other host. */

@@ -167,13 +167,14 @@ static __always_inline int wrap_label(struct __sk_buff *skb, const struct wrap *
 __weak int dmsc_wrap(struct __sk_buff *skb, const struct wrap *w)
 {
 	struct dmsc_encap *e;
-	__u32 inner, length;
+	__u32 inner, length, key;
 	__u64 flags;
 	bool v4;
 
 	if (!w)
 		return WRAP_NOT;
-	e = bpf_map_lookup_elem(&dmsc_encaps, &w->encap);
+	key = w->encap;	/* on the stack: kernel 6.1 takes no key of an argument's memory */
+	e = bpf_map_lookup_elem(&dmsc_encaps, &key);
 	if (!e)
 		return WRAP_NOT;
 	if (e->kind == DMSC_ENCAP_LABEL)

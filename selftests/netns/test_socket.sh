@@ -48,7 +48,7 @@ def ask(s, text):
 def alive():
     s = connect()
     a = ask(s, b'{"cmd":"version"}\n')
-    assert a["ok"] and a["abi"] == 1, a
+    assert a["ok"] and a["abi"] == abi, a
 
 if what == "wrong":
     for text in [b"\n", b"hello\n", b"[1,2]\n", b"{}\n", b'{"cmd":7}\n', b'{"cmd":"nonsense"}\n',

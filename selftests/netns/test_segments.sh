@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: 7.3
 #
 # SRv6 over two spines that are Linux routers: a flow's connections spread over both,
 # refused where a header has no room, off a spine that is taken out, in order.

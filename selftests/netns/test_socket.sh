@@ -22,9 +22,11 @@ s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(999).dec
 fi
 
 cat > "$work/client.py" <<'END'
-import json, socket, sys, threading, time
+import json, re, socket, sys, threading, time
 
 path, what = sys.argv[1], sys.argv[2]
+with open("include/uapi/linux/dmsc.h") as f:
+    abi = int(re.search(r"DMSC_ABI\s+(\d+)", f.read()).group(1))
 
 def connect():
     s = socket.socket(socket.AF_UNIX)

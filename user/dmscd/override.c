@@ -104,11 +104,12 @@ static int hint(struct daemon *d, const struct hostplan *hp, const struct queue_
 
 	for (uint32_t i = 0; i < hp->nr_rails && !ret && d->queues; i++) {
 		ret = queues_get_qdiscs(d->queues, hp->rails[i].info.ifindex, &qdiscs, &n, err);
+		if (ret)
+			break;
 		for (size_t k = 0; k < n && !ret; k++)
 			ret = queues_set_queues(d->queues, qdiscs[k].ifindex, qdiscs[k].handle, q,
 						1, false, err);
-		if (!ret)
-			free(qdiscs);
+		free(qdiscs);
 	}
 	return ret;
 }

@@ -378,24 +378,37 @@ static int do_classes(struct call *c)
 	return 0;
 }
 
+/*
+ * A number that may be missing, whatever wide field it is for: 0 when it is, 1 when
+ * it is there. What does not fit the field must not look as if it did.
+ */
+static int get_option(struct call *c, const char *of, const char *name, uint64_t max, uint64_t *out)
+{
+	const json_t *v = json_object_get(c->req, name);
+
+	if (!v)
+		return 0;
+	if (!json_is_integer(v) || json_integer_value(v) < 0)
+		return dmsc_fail(c->err, -EINVAL,
+				 "request: %s: expected a whole number, not below 0", name);
+	if ((uint64_t)json_integer_value(v) > max)
+		return dmsc_fail(c->err, -EINVAL, "%s: %s: %lld, expected at most %llu", of, name,
+				 (long long)json_integer_value(v), (unsigned long long)max);
+	*out = json_integer_value(v);
+	return 1;
+}
+
 static int class_options(struct call *c, struct queue_class *q)
 {
 	for (int i = 0; i < QUEUE_CLASS_OPTIONS; i++) {
 		const struct queue_class_option *o = &queue_class_options[i];
-		const json_t *v = json_object_get(c->req, o->name);
+		uint64_t v;
+		int ret = get_option(c, "class", o->name, o->max, &v);
 
-		if (!v)
-			continue;
-		if (!json_is_integer(v) || json_integer_value(v) < 0)
-			return dmsc_fail(c->err, -EINVAL,
-					 "request: %s: expected a whole number, not below 0",
-					 o->name);
-		/* What does not fit the field must not look as if it did. */
-		if ((uint64_t)json_integer_value(v) > o->max)
-			return dmsc_fail(c->err, -EINVAL, "class: %s: %lld, expected at most %llu",
-					 o->name, (long long)json_integer_value(v),
-					 (unsigned long long)o->max);
-		queue_class_option_set(q, o->given, json_integer_value(v));
+		if (ret < 0)
+			return ret;
+		if (ret)
+			queue_class_option_set(q, o->given, v);
 	}
 	return 0;
 }
@@ -537,20 +550,13 @@ static int queue_options(struct call *c, struct queue_queue *q)
 {
 	for (int i = 0; i < QUEUE_QUEUE_OPTIONS; i++) {
 		const struct queue_queue_option *o = &queue_queue_options[i];
-		const json_t *v = json_object_get(c->req, o->name);
+		uint64_t v;
+		int ret = get_option(c, "queue", o->name, o->max, &v);
 
-		if (!v)
-			continue;
-		if (!json_is_integer(v) || json_integer_value(v) < 0)
-			return dmsc_fail(c->err, -EINVAL,
-					 "request: %s: expected a whole number, not below 0",
-					 o->name);
-		/* What does not fit the field must not look as if it did. */
-		if ((uint64_t)json_integer_value(v) > o->max)
-			return dmsc_fail(c->err, -EINVAL, "queue: %s: %lld, expected at most %llu",
-					 o->name, (long long)json_integer_value(v),
-					 (unsigned long long)o->max);
-		queue_queue_option_set(q, o->given, json_integer_value(v));
+		if (ret < 0)
+			return ret;
+		if (ret)
+			queue_queue_option_set(q, o->given, v);
 	}
 	return 0;
 }

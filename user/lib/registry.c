@@ -446,6 +446,18 @@ static void *grow(void *array, size_t n, size_t size)
 	return p;
 }
 
+/* All rows of a list were read, if @step, the last answer, says so; else @list is freed. */
+static int rows_end(struct registry *r, sqlite3_stmt *stmt, int step, void *list,
+		    struct dmsc_error *err)
+{
+	int ret = step == SQLITE_DONE ? 0 : sql_fail(r, err, "cannot read");
+
+	sqlite3_finalize(stmt);
+	if (ret)
+		free(list);
+	return ret;
+}
+
 int registry_services(struct registry *r, struct registry_service **out, size_t *n,
 		      struct dmsc_error *err)
 {
@@ -475,12 +487,7 @@ int registry_services(struct registry *r, struct registry_service **out, size_t 
 		column_str(stmt, 5, s->cgroup, sizeof(s->cgroup));
 		s->local = sqlite3_column_int(stmt, 6);
 	}
-	if (step != SQLITE_DONE) {
-		free(list);
-		list = NULL;
-		ret = sql_fail(r, err, "cannot read");
-	}
-	sqlite3_finalize(stmt);
+	ret = rows_end(r, stmt, step, list, err);
 	if (!ret) {
 		*out = list;
 		*n = count;
@@ -515,12 +522,7 @@ int registry_history(struct registry *r, size_t max, struct registry_generation 
 		g->instances = sqlite3_column_int64(stmt, 3);
 		g->flows = sqlite3_column_int64(stmt, 4);
 	}
-	if (step != SQLITE_DONE) {
-		free(list);
-		list = NULL;
-		ret = sql_fail(r, err, "cannot read");
-	}
-	sqlite3_finalize(stmt);
+	ret = rows_end(r, stmt, step, list, err);
 	if (!ret) {
 		*out = list;
 		*n = count;
@@ -756,12 +758,7 @@ int registry_queues(struct registry *r, struct registry_queue **out, size_t *n,
 		take_queue_option(&last->queue, (const char *)sqlite3_column_text(stmt, 2),
 				  sqlite3_column_int64(stmt, 3));
 	}
-	if (step != SQLITE_DONE) {
-		free(list);
-		list = NULL;
-		ret = sql_fail(r, err, "cannot read");
-	}
-	sqlite3_finalize(stmt);
+	ret = rows_end(r, stmt, step, list, err);
 	if (!ret) {
 		*out = list;
 		*n = count;

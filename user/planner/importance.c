@@ -11,8 +11,9 @@
 #include "planner/internal.h"
 #include "planner/predict_module.h"
 
-static void ask(const struct plan *p, const struct plan_flow *f, uint32_t level,
-		struct dmsc_module_importance *out)
+void plan_ask_importance(const struct plan_modules *modules, const struct plan *p,
+			 const struct plan_flow *f, uint32_t level,
+			 struct dmsc_module_importance *out)
 {
 	const struct dmsc_module_flow question = { .class = f->class,
 						   .job_level = level,
@@ -21,8 +22,8 @@ static void ask(const struct plan *p, const struct plan_flow *f, uint32_t level,
 						   .slack_ns = f->slack,
 						   .critical_path_ns = p->critical_path };
 
-	if (p->ask && p->ask->policy)
-		p->ask->policy(p->ask->arg, &question, out);
+	if (modules && modules->policy)
+		modules->policy(modules->arg, &question, out);
 	else
 		builtin_module.policy(&question, out);
 }
@@ -36,7 +37,7 @@ bool plan_importance(struct plan *p, uint32_t level)
 	for (i = 0; i < p->nr_flows; i++) {
 		struct plan_flow *f = &p->flows[i];
 
-		ask(p, f, level, &answer);
+		plan_ask_importance(p->ask, p, f, level, &answer);
 		changed |= answer.class != f->class;
 		f->class = answer.class;
 		f->rank = answer.rank;
@@ -102,12 +103,11 @@ int plan_levels(struct plan *const *plans, uint32_t nr, const uint32_t *level,
 	uint32_t i, k;
 
 	for (k = 0; k < nr; k++) {
-		plans[k]->ask = modules;
 		for (i = 0; i < plans[k]->nr_flows; i++) {
-			ask(plans[k], &plans[k]->flows[i], level[k], &answer);
+			plan_ask_importance(modules, plans[k], &plans[k]->flows[i], level[k],
+					    &answer);
 			plans[k]->flows[i].rank = answer.rank;
 		}
-		plans[k]->ask = NULL;
 	}
 	return plan_ranks(plans, nr) ? dmsc_fail(err, -ENOMEM, "out of memory for ranks") : 0;
 }

@@ -22,6 +22,14 @@ struct plan_modules {
 };
 
 /**
+ * plan_ask_importance - the policy question about flow @f of @p, a job of @level
+ * @modules: who answers; NULL, or without a policy: the built-in module
+ */
+void plan_ask_importance(const struct plan_modules *modules, const struct plan *p,
+			 const struct plan_flow *f, uint32_t level,
+			 struct dmsc_module_importance *out);
+
+/**
  * plan_job - decompose, place, choose paths, order, hand out slots
  *
  * -EINVAL with a message naming the field when job and topology do not fit.

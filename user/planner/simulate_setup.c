@@ -328,21 +328,12 @@ static int find_levels(enum sim_kind kind, const struct plan *const *plans, uint
 static void classify(enum sim_kind kind, const struct plan *p, const struct plan_flow *f,
 		     uint32_t level, const struct plan_modules *module, struct sim_flow *out)
 {
-	const struct dmsc_module_flow question = { .class = f->class,
-						   .job_level = level,
-						   .bytes = f->bytes,
-						   .messages = f->messages,
-						   .slack_ns = f->slack,
-						   .critical_path_ns = p->critical_path };
 	struct dmsc_module_importance answer;
 
 	out->weight = 1;
 	switch (kind) {
 	case SIM_MODULE:
-		if (module)
-			module->policy(module->arg, &question, &answer);
-		else
-			builtin_module.policy(&question, &answer);
+		plan_ask_importance(module, p, f, level, &answer);
 		out->class = answer.class;
 		out->rank = answer.rank;
 		return;

@@ -12,7 +12,7 @@
 
 static const char *address_text(const struct dmsc_addr *a, char *out)
 {
-	return neigh_format(a, out);
+	return dmsc_addr_format(a, out);
 }
 
 /* ---- set ---- */
@@ -127,7 +127,8 @@ static void print_status(const struct ctl *c, const struct gateway_status *st)
 	for (i = 0; i < st->nr_services; i++) {
 		const struct gateway_service_status *s = &st->services[i];
 
-		snprintf(port, sizeof(port), neigh_is_v4(&s->vip.addr) ? "%s:%u/%s" : "[%s]:%u/%s",
+		snprintf(port, sizeof(port),
+			 dmsc_addr_is_v4(&s->vip.addr) ? "%s:%u/%s" : "[%s]:%u/%s",
 			 address_text(&s->vip.addr, addr), ntohs(s->vip.port),
 			 s->vip.proto == IPPROTO_UDP ? "udp" : "tcp");
 		for (k = 0; k < s->nr_instances; k++) {

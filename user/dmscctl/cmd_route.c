@@ -17,8 +17,8 @@ static const char *address_text(const struct router_service_status *s, char out[
 
 	if (!s->key.port)
 		return "-";
-	snprintf(out, 80, neigh_is_v4(&s->key.addr) ? "%s:%u/%s" : "[%s]:%u/%s",
-		 neigh_format(&s->key.addr, addr), ntohs(s->key.port),
+	snprintf(out, 80, dmsc_addr_is_v4(&s->key.addr) ? "%s:%u/%s" : "[%s]:%u/%s",
+		 dmsc_addr_format(&s->key.addr, addr), ntohs(s->key.port),
 		 s->key.proto == IPPROTO_UDP ? "udp" : "tcp");
 	return out;
 }
@@ -155,7 +155,7 @@ static json_t *instance_json(const struct router_status *st, const struct router
 	char addr[INET6_ADDRSTRLEN];
 
 	return json_pack("{s:s, s:s, s:i, s:s, s:i, s:i, s:s, s:i, s:f, s:I, s:I}", "name",
-			 i->inst.name, "address", neigh_format(&i->inst.addr, addr), "port",
+			 i->inst.name, "address", dmsc_addr_format(&i->inst.addr, addr), "port",
 			 ntohs(i->inst.port), "state", router_state_of(&i->inst, side), "weight",
 			 i->inst.weight[side], "priority", i->inst.priority[side], "distance",
 			 router_distance_name[i->inst.distance[side] & 3], "level", i->level,
@@ -175,7 +175,7 @@ static json_t *service_json(const struct router_status *st, const struct router_
 		json_object_set_new(counts, router_count_name[k], json_integer(s->counts.n[k]));
 	return json_pack("{s:s, s:b, s:s, s:i, s:s, s:s, s:s, s:I, s:i, s:o, s:o}", "name",
 			 s->service.name, "named", s->key.port != 0, "address",
-			 s->key.port ? neigh_format(&s->key.addr, addr) : "", "port",
+			 s->key.port ? dmsc_addr_format(&s->key.addr, addr) : "", "port",
 			 ntohs(s->key.port), "protocol", s->key.proto == IPPROTO_UDP ? "udp" : "tcp",
 			 "method", router_method_name[s->service.method & 1], "affinity",
 			 s->service.flags & DMSC_RT_BY_CLIENT ? "client" : "socket", "spill",

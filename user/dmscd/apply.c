@@ -62,7 +62,7 @@ static void warn_paths(struct apply *a, const uint8_t *flags)
 		     json_sprintf("path %u to %s by %s (next hop %s) is down: %s; its traffic is left to routing",
 				  p, hp->plan.hosts[hp->tables.about[p].dst_host].name,
 				  hostplan_path_name(hp, p, name),
-				  neigh_format(&hp->tables.paths[p].nexthop, text),
+				  dmsc_addr_format(&hp->tables.paths[p].nexthop, text),
 				  watch_why(hp, p)));
 	}
 }

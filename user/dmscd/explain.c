@@ -121,13 +121,12 @@ static int get_process(struct daemon *d, const json_t *req, uint64_t *ids, struc
 /* The address as /proc/net writes it: 32-bit words of the host's byte order. */
 static void proc_addr(const struct dmsc_addr *a, bool v6, char out[40])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	uint32_t w[4];
 
 	memcpy(w, a->b, sizeof(w));
 	if (v6)
 		snprintf(out, 40, "%08X%08X%08X%08X", w[0], w[1], w[2], w[3]);
-	else if (!memcmp(a->b, mapped, sizeof(mapped)))
+	else if (dmsc_addr_is_v4(a))
 		snprintf(out, 40, "%08X", w[3]);
 	else
 		snprintf(out, 40, "-");
@@ -224,7 +223,8 @@ static json_t *live_json(struct daemon *d, const struct explain_flow *f)
 			      (json_int_t)s.path, "accepted", !!(s.flags & DMSC_STAMP_F_PASSIVE),
 			      "denied", !!(s.flags & DMSC_STAMP_F_DENIED), "steered",
 			      !!(s.flags & DMSC_STAMP_F_STEERED), "interface", dev, "nexthop",
-			      s.flags & DMSC_STAMP_F_STEERED ? neigh_format(&s.nexthop, hop) : "");
+			      s.flags & DMSC_STAMP_F_STEERED ? dmsc_addr_format(&s.nexthop, hop) :
+							       "");
 	}
 	close(fd);
 	return o;
@@ -321,7 +321,7 @@ int explain_json(struct daemon *d, const json_t *req, json_t **answer, struct dm
 			    (json_int_t)x.mic, "peer_sid", (json_int_t)x.peer_sid, "class",
 			    dmsc_class_name(x.class), "slot", (int)x.slot, "dscp", (int)x.dscp,
 			    "path", (json_int_t)x.path, "interface", dev, "nexthop",
-			    x.hop.ifindex ? neigh_format(&x.hop.nexthop, hop) : "", "path_up",
+			    x.hop.ifindex ? dmsc_addr_format(&x.hop.nexthop, hop) : "", "path_up",
 			    x.hop.flags & DMSC_PATH_F_UP, "policy", policy_part(d, &x), "steps",
 			    steps_json(&x));
 	if (*answer && x.ways.nr)

@@ -44,9 +44,10 @@ static void on_packet(struct daemon *d, const struct dmsc_sample *s, const char 
 
 	daemon_event(d, "packet",
 		     json_pack("{s:o, s:s, s:i, s:s, s:i, s:i, s:s, s:i, s:s, s:b, s:i, s:I}",
-			       "local", end_json(d, s->sid), "from", neigh_format(&s->saddr, from),
-			       "from_port", (int)ntohs(s->sport), "to", neigh_format(&s->daddr, to),
-			       "to_port", (int)ntohs(s->dport), "protocol", (int)s->proto, "class",
+			       "local", end_json(d, s->sid), "from",
+			       dmsc_addr_format(&s->saddr, from), "from_port", (int)ntohs(s->sport),
+			       "to", dmsc_addr_format(&s->daddr, to), "to_port",
+			       (int)ntohs(s->dport), "protocol", (int)s->proto, "class",
 			       dmsc_class_name(s->class), "slot", (int)s->slot, "interface", dev,
 			       "steered", s->verdict == DMSC_VERDICT_STEERED, "length",
 			       (int)s->length, "generation", (json_int_t)s->generation));
@@ -70,8 +71,8 @@ static void on_sample(const struct dmsc_sample *s, void *arg)
 			       "hook", hook_names[s->hook], "reason", reason_names[s->reason],
 			       "rule", (json_int_t)s->rule, "class", dmsc_class_name(s->class),
 			       "local", end_json(d, s->sid), "peer", end_json(d, s->peer_sid),
-			       "from", neigh_format(&s->saddr, from), "from_port",
-			       (int)ntohs(s->sport), "to", neigh_format(&s->daddr, to), "to_port",
+			       "from", dmsc_addr_format(&s->saddr, from), "from_port",
+			       (int)ntohs(s->sport), "to", dmsc_addr_format(&s->daddr, to), "to_port",
 			       (int)ntohs(s->dport), "protocol", (int)s->proto, "interface", dev));
 }
 

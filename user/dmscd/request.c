@@ -223,7 +223,7 @@ static json_t *path_json(struct daemon *d, const struct hostplan *hp, uint32_t p
 	return json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:i, s:I, s:{s:I, s:I, s:I}}",
 			 "path", (int)p, "host", hp->plan.hosts[about->dst_host].name, "interface",
 			 l->if_a, "ifindex", (int)hp->tables.paths[p].ifindex, "nexthop",
-			 neigh_format(&hp->tables.paths[p].nexthop, hop), "kind",
+			 dmsc_addr_format(&hp->tables.paths[p].nexthop, hop), "kind",
 			 about->encap ? encap_text(about->encap, encap) : "route", "state",
 			 s->flags & DMSC_PATH_F_UP ? "up" : "down", "reason", watch_why(hp, p),
 			 "routed", !!(s->flags & DMSC_PATH_F_ROUTED), "groups", groups, "bytes",

@@ -11,22 +11,10 @@
 
 #include <linux/seg6.h>
 
+#include "lib/addr.h"
+
 #define HOPS		 64 /* TTL, hop limit */
 #define ROUTING_SEGMENTS 4  /* RFC 8754: the routing type */
-
-static bool is_v4(const struct dmsc_addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(a->b, mapped, sizeof(mapped));
-}
-
-static bool given(const struct dmsc_addr *a)
-{
-	static const struct dmsc_addr none;
-
-	return memcmp(a, &none, sizeof(none));
-}
 
 static void header6(struct dmsc_encap *out, uint8_t next, const struct dmsc_addr *src,
 		    const struct dmsc_addr *dst)
@@ -79,9 +67,9 @@ static void build_udp(const struct plan_encap *e, const struct dmsc_addr *src,
 {
 	struct udphdr udp = { .dest = htons(e->port) };
 
-	src = given(&e->source) ? &e->source : src;
-	dst = given(&e->target) ? &e->target : dst;
-	if (is_v4(dst)) {
+	src = dmsc_addr_given(&e->source) ? &e->source : src;
+	dst = dmsc_addr_given(&e->target) ? &e->target : dst;
+	if (dmsc_addr_is_v4(dst)) {
 		struct iphdr ip = { .version = 4,
 				    .ihl = 5,
 				    .frag_off = htons(IP_DF),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/addr.h"
 #include "lib/dataplane_priv.h"
 
 /*
@@ -29,15 +30,6 @@ static struct {
 	struct explain *out;
 } now;
 
-static const char *addr_text(const struct dmsc_addr *a, char out[INET6_ADDRSTRLEN])
-{
-	if (addr_is_v4(a))
-		inet_ntop(AF_INET, a->b + 12, out, INET6_ADDRSTRLEN);
-	else
-		inet_ntop(AF_INET6, a->b, out, INET6_ADDRSTRLEN);
-	return out;
-}
-
 static const char *who_text(uint8_t who, uint32_t id, char out[24])
 {
 	if (who == DMSC_WHO_ANY || who == DMSC_WHO_OUTSIDE)
@@ -59,10 +51,10 @@ static bool key_text(const char *table, const void *key, char *out, size_t len)
 		const struct dmsc_endpoint_key *k = key;
 
 		if (k->port || k->proto)
-			snprintf(out, len, "%s port %u protocol %u", addr_text(&k->addr, a),
+			snprintf(out, len, "%s port %u protocol %u", dmsc_addr_format(&k->addr, a),
 				 ntohs(k->port), k->proto);
 		else
-			snprintf(out, len, "host %s", addr_text(&k->addr, a));
+			snprintf(out, len, "host %s", dmsc_addr_format(&k->addr, a));
 	} else if (!strcmp(table, "groups")) {
 		const struct dmsc_group_key *k = key;
 
@@ -72,7 +64,7 @@ static bool key_text(const char *table, const void *key, char *out, size_t len)
 	} else if (!strcmp(table, "peers")) {
 		const struct dmsc_peer_key *k = key;
 
-		snprintf(out, len, "%s, class %u", addr_text(&k->addr, a), k->class);
+		snprintf(out, len, "%s, class %u", dmsc_addr_format(&k->addr, a), k->class);
 	} else if (!strcmp(table, "rules")) {
 		const struct dmsc_rule_key *k = key;
 
@@ -81,8 +73,9 @@ static bool key_text(const char *table, const void *key, char *out, size_t len)
 	} else if (!strcmp(table, "flows")) {
 		const struct dmsc_flow_key *k = key;
 
-		snprintf(out, len, "%s port %u to %s port %u protocol %u", addr_text(&k->saddr, a),
-			 ntohs(k->sport), addr_text(&k->daddr, b), ntohs(k->dport), k->proto);
+		snprintf(out, len, "%s port %u to %s port %u protocol %u",
+			 dmsc_addr_format(&k->saddr, a), ntohs(k->sport),
+			 dmsc_addr_format(&k->daddr, b), ntohs(k->dport), k->proto);
 	} else {
 		return false;
 	}

@@ -130,7 +130,7 @@ static void describe_real(const struct plan *p, size_t service, const struct gat
 			  struct dmsc_gw_real *r)
 {
 	const struct gateway_service *s = &p->spec->services[service];
-	bool v4 = neigh_is_v4(&inst->addr);
+	bool v4 = dmsc_addr_is_v4(&inst->addr);
 	uint16_t word;
 	int i;
 

@@ -152,10 +152,10 @@ static int instance(struct yaml_file *f, yaml_node_t *node, const char *where,
 	ret = yaml_address(f, inst->line, field, raw.address, false, &inst->addr);
 	if (ret)
 		return ret;
-	if (!s->local && !spec->has_source[!neigh_is_v4(&inst->addr)])
+	if (!s->local && !spec->has_source[!dmsc_addr_is_v4(&inst->addr)])
 		return yaml_fail(f, inst->line,
 				 "%s: '%s' needs an outer source, expected '%s' at the top", field,
-				 raw.address, neigh_is_v4(&inst->addr) ? "source" : "source6");
+				 raw.address, dmsc_addr_is_v4(&inst->addr) ? "source" : "source6");
 	if (!memcmp(&inst->addr, &s->addr, sizeof(s->addr)))
 		return yaml_fail(f, inst->line,
 				 "%s: '%s' is the service's own, expected the instance's host",
@@ -324,7 +324,7 @@ static int source(struct yaml_file *f, const char *key, const char *text, bool v
 	if (!*text)
 		return 0;
 	ret = yaml_address(f, line, key, text, false, &s->source[v6]);
-	if (!ret && neigh_is_v4(&s->source[v6]) == v6)
+	if (!ret && dmsc_addr_is_v4(&s->source[v6]) == v6)
 		ret = yaml_fail(f, line, "%s: '%s', expected an IPv%d address", key, text,
 				v6 ? 6 : 4);
 	s->has_source[v6] = true;

@@ -102,7 +102,7 @@ static struct nlmsghdr *ask_route(struct rtnl *r, const struct dmsc_addr *dst)
 	struct nlmsghdr *nlh = rtnl_start(r, RTM_GETROUTE, 0);
 	struct rtmsg *rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
 
-	if (neigh_is_v4(dst)) {
+	if (dmsc_addr_is_v4(dst)) {
 		rtm->rtm_family = AF_INET;
 		rtm->rtm_dst_len = 32;
 		mnl_attr_put(nlh, RTA_DST, 4, dst->b + 12);

@@ -12,20 +12,6 @@
 
 #define USABLE (NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT | NUD_NOARP)
 
-bool neigh_is_v4(const struct dmsc_addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(a->b, mapped, sizeof(mapped));
-}
-
-const char *neigh_format(const struct dmsc_addr *a, char *out)
-{
-	if (neigh_is_v4(a))
-		return inet_ntop(AF_INET, a->b + 12, out, INET6_ADDRSTRLEN);
-	return inet_ntop(AF_INET6, a->b, out, INET6_ADDRSTRLEN);
-}
-
 bool neigh_usable(int state)
 {
 	return state > 0 && state & USABLE;
@@ -33,7 +19,7 @@ bool neigh_usable(int state)
 
 static void put_addr(struct nlmsghdr *nlh, uint16_t type, const struct dmsc_addr *a)
 {
-	if (neigh_is_v4(a))
+	if (dmsc_addr_is_v4(a))
 		mnl_attr_put(nlh, type, 4, a->b + 12);
 	else
 		mnl_attr_put(nlh, type, 16, a->b);
@@ -45,7 +31,7 @@ static struct nlmsghdr *start(struct rtnl *r, uint16_t type, uint16_t flags, uin
 	struct nlmsghdr *nlh = rtnl_start(r, type, flags);
 	struct ndmsg *ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
 
-	ndm->ndm_family = neigh_is_v4(addr) ? AF_INET : AF_INET6;
+	ndm->ndm_family = dmsc_addr_is_v4(addr) ? AF_INET : AF_INET6;
 	ndm->ndm_ifindex = ifindex;
 	ndm->ndm_flags = ndm_flags;
 	put_addr(nlh, NDA_DST, addr);
@@ -86,7 +72,7 @@ int neigh_manage(struct rtnl *r, uint32_t ifindex, const struct dmsc_addr *addr,
 		return ret;
 	if (ret & (NUD_PERMANENT | NUD_NOARP))
 		return 0;
-	snprintf(doing, sizeof(doing), "next hop %s", neigh_format(addr, text));
+	snprintf(doing, sizeof(doing), "next hop %s", dmsc_addr_format(addr, text));
 	nlh = start(r, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, addr, 0);
 	mnl_attr_put_u32(nlh, NDA_FLAGS_EXT, NTF_EXT_MANAGED);
 	mnl_attr_put_u8(nlh, NDA_PROTOCOL, NEIGH_PROTOCOL);

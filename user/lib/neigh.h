@@ -11,17 +11,12 @@
 
 #include <linux/dmsc_bpf.h>
 
+#include "lib/addr.h"
 #include "lib/error.h"
 #include "lib/rtnl.h"
 
 /* NDA_PROTOCOL of our entries, so that they are found again; unused by others. */
 #define NEIGH_PROTOCOL 0xd5
-
-/** neigh_is_v4 - is it ::ffff:a.b.c.d? */
-bool neigh_is_v4(const struct dmsc_addr *a);
-
-/** neigh_format - as people write it; @out has INET6_ADDRSTRLEN bytes */
-const char *neigh_format(const struct dmsc_addr *a, char *out);
 
 /**
  * neigh_manage - have the kernel resolve @addr on @ifindex and keep it so

@@ -2,6 +2,7 @@
 /* Paths of plans from and to JSON, doc/plan-format.md. Trusts nothing. */
 #include "lib/plan_paths.h"
 
+#include "lib/addr.h"
 #include "lib/plan_reader.h"
 
 static const char *const kind_names[] = { "route", "srv6", "udp", "label" };
@@ -9,19 +10,6 @@ static const char *const kind_names[] = { "route", "srv6", "udp", "label" };
 #define NR_KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
 
 #define LABEL_MAX 0xfffff /* 20 bits */
-
-static bool is_v4(const struct dmsc_addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(a->b, mapped, sizeof(mapped));
-}
-
-static const char *format(const struct dmsc_addr *a, char out[INET6_ADDRSTRLEN])
-{
-	return is_v4(a) ? inet_ntop(AF_INET, a->b + 12, out, INET6_ADDRSTRLEN) :
-			  inet_ntop(AF_INET6, a->b, out, INET6_ADDRSTRLEN);
-}
 
 static bool parse_addr(json_t *v, struct dmsc_addr *out)
 {
@@ -35,16 +23,9 @@ static bool parse_addr(json_t *v, struct dmsc_addr *out)
 	return s && inet_pton(AF_INET6, s, out->b) == 1;
 }
 
-static bool addr_given(const struct dmsc_addr *a)
-{
-	static const struct dmsc_addr none;
-
-	return memcmp(a, &none, sizeof(none));
-}
-
 static bool is_v6(const struct dmsc_addr *a)
 {
-	return addr_given(a) && !is_v4(a);
+	return dmsc_addr_given(a) && !dmsc_addr_is_v4(a);
 }
 
 /* An address that may be missing. */
@@ -52,7 +33,7 @@ static int get_any_addr(struct reader *r, json_t *o, const char *key, struct dms
 {
 	json_t *v = json_object_get(o, key);
 
-	if (v && (!parse_addr(v, out) || !addr_given(out)))
+	if (v && (!parse_addr(v, out) || !dmsc_addr_given(out)))
 		return bad(r, key, "an IPv4 or IPv6 address");
 	return 0;
 }
@@ -62,7 +43,7 @@ static int get_ipv6(struct reader *r, json_t *o, const char *key, struct dmsc_ad
 {
 	json_t *v = json_object_get(o, key);
 
-	if (!parse_addr(v, out) || !addr_given(out) || is_v4(out))
+	if (!parse_addr(v, out) || !dmsc_addr_given(out) || dmsc_addr_is_v4(out))
 		return bad(r, key, "an IPv6 address");
 	return 0;
 }
@@ -79,7 +60,8 @@ static int read_segments(struct reader *r, json_t *o, struct plan_encap *e)
 	for (i = 0; i < n; i++) {
 		struct dmsc_addr *to = &e->segments[i];
 
-		if (!parse_addr(json_array_get(a, i), to) || !addr_given(to) || is_v4(to))
+		if (!parse_addr(json_array_get(a, i), to) || !dmsc_addr_given(to) ||
+		    dmsc_addr_is_v4(to))
 			return bad(r, "segments", "a list of IPv6 addresses");
 	}
 	e->nr_segments = n;
@@ -334,8 +316,8 @@ static void set_addr(json_t *o, const char *key, const struct dmsc_addr *a, bool
 {
 	char text[INET6_ADDRSTRLEN];
 
-	if (addr_given(a))
-		set(o, key, json_string(format(a, text)), ok);
+	if (dmsc_addr_given(a))
+		set(o, key, json_string(dmsc_addr_format(a, text)), ok);
 }
 
 static void encap_json(json_t *o, const struct plan_encap *e, bool *ok)
@@ -356,7 +338,7 @@ static void encap_json(json_t *o, const struct plan_encap *e, bool *ok)
 		return;
 	segments = json_array();
 	for (i = 0; i < e->nr_segments; i++)
-		append(segments, json_string(format(&e->segments[i], text)), ok);
+		append(segments, json_string(dmsc_addr_format(&e->segments[i], text)), ok);
 	set(o, "segments", segments, ok);
 }
 

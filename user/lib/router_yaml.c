@@ -137,10 +137,10 @@ static int instance_address(struct reading *r, const char *where, const struct r
 		inst->port = raw->port ?: s->port;
 		strcpy(inst->host, raw->host);
 	}
-	if (neigh_is_v4(&inst->addr) != neigh_is_v4(&s->addr))
+	if (dmsc_addr_is_v4(&inst->addr) != dmsc_addr_is_v4(&s->addr))
 		return yaml_fail(&r->f, inst->line,
 				 "%s: IPv%d, expected an instance of the service's family", where,
-				 neigh_is_v4(&inst->addr) ? 4 : 6);
+				 dmsc_addr_is_v4(&inst->addr) ? 4 : 6);
 	return 0;
 }
 

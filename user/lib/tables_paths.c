@@ -5,25 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/addr.h"
 #include "lib/encap.h"
 #include "lib/maglev.h"
 #include "lib/tables_priv.h"
 
 #define SET_SEED 0x646d7363 /* of Maglev; the same everywhere */
-
-static bool addr_is_v4(const struct dmsc_addr *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-
-	return !memcmp(a->b, mapped, sizeof(mapped));
-}
-
-static bool addr_given(const struct dmsc_addr *a)
-{
-	static const struct dmsc_addr none;
-
-	return memcmp(a, &none, sizeof(none));
-}
 
 static bool same_encap(const struct plan_encap *a, const struct plan_encap *b)
 {
@@ -39,9 +26,9 @@ static int add_encap(struct build *b, uint32_t dst_host, const struct plan_encap
 	encap_build(e, &p->topo.nodes[p->hosts[b->in->host].node].addr,
 		    &p->topo.nodes[p->hosts[dst_host].node].addr, &out->encaps[out->t.nr_encaps]);
 	path->encap = out->t.nr_encaps++;
-	if (addr_given(&e->nexthop))
+	if (dmsc_addr_given(&e->nexthop))
 		path->nexthop = e->nexthop;
-	path->family = addr_is_v4(&path->nexthop) ? AF_INET : AF_INET6;
+	path->family = dmsc_addr_is_v4(&path->nexthop) ? AF_INET : AF_INET6;
 	return 0;
 }
 
@@ -78,7 +65,7 @@ static int path_row(struct build *b, uint32_t dst_host, uint32_t link, uint32_t 
 	};
 	path = &out->paths[*row];
 	path->ifindex = b->in->ifindexes[link];
-	path->family = addr_is_v4(&l->addr_b) ? AF_INET : AF_INET6;
+	path->family = dmsc_addr_is_v4(&l->addr_b) ? AF_INET : AF_INET6;
 	path->nexthop = l->addr_b;
 	return encap ? add_encap(b, dst_host, encap, path) : 0;
 }

@@ -32,7 +32,8 @@ int yaml_address(struct yaml_file *f, uint32_t line, const char *where, const ch
 		memcpy(out->b + 12, v4, 4);
 		if (v4[0] && (v4[0] != 127 || loopback) && v4[0] < 224)
 			return 0;
-	} else if (inet_pton(AF_INET6, text, out->b) == 1 && !neigh_is_v4(out) && out->b[0] != 0xff) {
+	} else if (inet_pton(AF_INET6, text, out->b) == 1 && !dmsc_addr_is_v4(out) &&
+		   out->b[0] != 0xff) {
 		if (out->b[0] || out->b[1] || (loopback && !memcmp(out, &one, sizeof(one))))
 			return 0;
 	}

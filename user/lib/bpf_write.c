@@ -26,14 +26,21 @@ void bpf_grace_period(void)
 		pause_ns(GRACE_NS);
 }
 
-int bpf_write(int fd, const void *key, const void *value)
+bool bpf_write_again(int *tries)
 {
-	int i;
+	if (errno != ENOMEM || (*tries)++ == RETRIES)
+		return false;
+	pause_ns(RETRY_NS);
+	return true;
+}
 
-	for (i = 0; bpf_map_update_elem(fd, key, value, BPF_ANY); i++) {
-		if (errno != ENOMEM || i == RETRIES)
+int bpf_write(int fd, const void *key, const void *value, uint64_t flags)
+{
+	int tries = 0;
+
+	while (bpf_map_update_elem(fd, key, value, flags)) {
+		if (!bpf_write_again(&tries))
 			return -errno;
-		pause_ns(RETRY_NS);
 	}
 	return 0;
 }

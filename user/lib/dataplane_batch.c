@@ -6,37 +6,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/bpf_write.h"
 #include "lib/dataplane_priv.h"
 
 #define CHUNK 4096
-
-/* How often an update is tried again that the map's allocator could not serve. */
-#define UPDATE_RETRIES 200
-
-static void sleep_ms(int ms)
-{
-	struct timespec ts = { .tv_nsec = ms * 1000000L };
-
-	nanosleep(&ts, NULL);
-}
-
-/*
- * Maps without preallocated elements take them from a small cache that the
- * kernel fills in the background: -ENOMEM may only mean that we were faster.
- */
-int dataplane_update(int fd, const void *key, const void *value, __u64 flags)
-{
-	int i;
-
-	for (i = 0; bpf_map_update_elem(fd, key, value, flags); i++) {
-		if (errno != ENOMEM || i == UPDATE_RETRIES)
-			return -errno;
-		sleep_ms(1);
-	}
-	return 0;
-}
 
 /**
  * dataplane_all_keys - the keys of a hash, one after the other; *n of them
@@ -86,7 +60,8 @@ void *dataplane_all_keys(int fd, size_t key_size, size_t value_size, size_t *n)
 int dataplane_update_many(int fd, const void *keys, size_t key_size, const void *values,
 			  size_t value_size, size_t n)
 {
-	size_t done = 0, tries = 0;
+	size_t done = 0;
+	int tries = 0;
 
 	while (done < n) {
 		__u32 count = n - done < CHUNK ? n - done : CHUNK;
@@ -99,9 +74,8 @@ int dataplane_update_many(int fd, const void *keys, size_t key_size, const void 
 		done += count;
 		if (!ret)
 			continue;
-		if (errno != ENOMEM || tries++ == UPDATE_RETRIES)
+		if (!bpf_write_again(&tries))
 			return -errno;
-		sleep_ms(1);
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/bpf_write.h"
 #include "lib/dataplane_priv.h"
 
 static struct dmsc_hop_key hop_key(const struct dmsc_path *p)
@@ -23,7 +24,7 @@ int dataplane_hop_set(struct dataplane *dp, const struct dmsc_path *p, uint32_t 
 	struct dmsc_hop hop = { .flags = flags & DMSC_PATH_F_UP, .counter = p->counter };
 	struct dmsc_hop_key key = hop_key(p);
 
-	return dataplane_update(dataplane_map(dp, "dmsc_hops"), &key, &hop, BPF_ANY);
+	return bpf_write(dataplane_map(dp, "dmsc_hops"), &key, &hop, BPF_ANY);
 }
 
 /* ---- encapsulations ---- */
@@ -46,7 +47,7 @@ static int encap_add(int fd, const struct dmsc_encap *e, uint32_t *key)
 
 	for (*key = encap_hash(e);; *key = *key + 1 ? *key + 1 : 1) {
 		if (bpf_map_lookup_elem(fd, key, &there))
-			return errno == ENOENT ? dataplane_update(fd, key, e, BPF_NOEXIST) : -errno;
+			return errno == ENOENT ? bpf_write(fd, key, e, BPF_NOEXIST) : -errno;
 		if (!memcmp(&there, e, sizeof(there)))
 			return 0;
 	}

@@ -57,7 +57,6 @@ void dataplane_hops_prune(const struct dataplane *dp);
 
 /* dataplane_batch.c: many entries in one system call */
 void *dataplane_all_keys(int fd, size_t key_size, size_t value_size, size_t *n);
-int dataplane_update(int fd, const void *key, const void *value, __u64 flags);
 int dataplane_update_many(int fd, const void *keys, size_t key_size, const void *values,
 			  size_t value_size, size_t n);
 int dataplane_delete_many(int fd, const void *keys, size_t key_size, size_t n);

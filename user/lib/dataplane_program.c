@@ -12,18 +12,13 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
 
+#include "lib/addr.h"
+#include "lib/bpf_write.h"
 #include "lib/dataplane_priv.h"
-
-/* Longer than any run of a BPF program, for kernels that refuse membarrier(). */
-#define GRACE_MS 50
 
 struct table {
 	const char *map;
@@ -41,19 +36,6 @@ struct table {
 	  .value_size = sizeof(struct dmsc_##type),         \
 	  .side = offsetof(struct dmsc_##type##_key, side), \
 	  .side_size = sizeof(((struct dmsc_##type##_key *)0)->side) }
-
-static void sleep_ms(int ms)
-{
-	struct timespec ts = { .tv_nsec = ms * 1000000L };
-
-	nanosleep(&ts, NULL);
-}
-
-static void grace_period(void)
-{
-	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
-		sleep_ms(GRACE_MS);
-}
 
 /* ---- checks: what is wrong is found before anything is written ---- */
 
@@ -110,12 +92,11 @@ static int check_instances(const struct dataplane_tables *t, struct dmsc_error *
 
 static int check_paths(const struct dataplane_tables *t, struct dmsc_error *err)
 {
-	static const uint8_t v4_prefix[12] = { [10] = 0xff, [11] = 0xff };
 	size_t i;
 
 	for (i = 1; i < t->nr_paths; i++) {
 		const struct dmsc_path *p = &t->paths[i];
-		bool v4 = !memcmp(p->nexthop.b, v4_prefix, sizeof(v4_prefix));
+		bool v4 = dmsc_addr_is_v4(&p->nexthop);
 
 		if (!p->ifindex)
 			return dmsc_fail(err, -EINVAL, "paths[%zu]: no interface", i);
@@ -458,7 +439,7 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 	if (ret)
 		return ret;
 
-	grace_period();
+	bpf_grace_period();
 	for (i = 0; i < nr_tables && !ret; i++) {
 		int fd = dataplane_map(dp, tables[i].map);
 

@@ -390,7 +390,7 @@ static int write_side(const struct draft *p, struct dmsc_error *err)
 			return ret;
 		if (p->new_number[i])
 			memset(&r->counts[to->number], 0, sizeof(*r->counts));
-		ret = bpf_write(r->services, &key, to);
+		ret = bpf_write(r->services, &key, to, BPF_ANY);
 		if (ret)
 			dmsc_fail(err, ret, "service %s: dmsc_rt_services: %s", s->name,
 				  strerror(-ret));

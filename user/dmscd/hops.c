@@ -7,24 +7,12 @@
 #include "lib/log.h"
 #include "lib/neigh.h"
 
-/* Whether an earlier path leaves by the same link and next hop. */
-static bool again(const struct hostplan *hp, uint32_t p)
-{
-	const struct tables *t = &hp->tables;
-
-	for (uint32_t i = 1; i < p; i++)
-		if (t->about[i].link == t->about[p].link &&
-		    !memcmp(&t->paths[i].nexthop, &t->paths[p].nexthop, sizeof(t->paths[p].nexthop)))
-			return true;
-	return false;
-}
-
 /* The rail of path @p, if its next hop is to be asked for through it. */
 static struct rail *to_ask(struct hostplan *hp, uint32_t p)
 {
 	struct rail *r = hostplan_rail(hp, hp->tables.about[p].link);
 
-	return r && !again(hp, p) ? r : NULL;
+	return r && hostplan_first_by_hop(hp, p) == p ? r : NULL;
 }
 
 int hops_ask(struct daemon *d, struct hostplan *hp, bool *managed, struct dmsc_error *err)

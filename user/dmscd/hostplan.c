@@ -347,6 +347,17 @@ int hostplan_build(struct daemon *d, struct hostplan *hp, struct dmsc_error *err
 	return hp->paths ? 0 : dmsc_fail(err, -ENOMEM, "plan: no memory");
 }
 
+uint32_t hostplan_first_by_hop(const struct hostplan *hp, uint32_t p)
+{
+	const struct dmsc_path *paths = hp->tables.paths;
+	uint32_t i = 1;
+
+	while (i < p && (paths[i].ifindex != paths[p].ifindex ||
+			 memcmp(&paths[i].nexthop, &paths[p].nexthop, sizeof(paths[p].nexthop))))
+		i++;
+	return i;
+}
+
 const char *hostplan_path_name(const struct hostplan *hp, uint32_t p, char out[PATH_NAME_LEN])
 {
 	const struct tables_path *about = &hp->tables.about[p];

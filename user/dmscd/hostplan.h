@@ -78,6 +78,9 @@ const struct plan_instance *hostplan_service(const struct hostplan *hp, uint32_t
 /** hostplan_rail - by topology link; NULL: not a rail of this host */
 struct rail *hostplan_rail(struct hostplan *hp, uint32_t link);
 
+/** hostplan_first_by_hop - the first path with the interface and next hop of path @p */
+uint32_t hostplan_first_by_hop(const struct hostplan *hp, uint32_t p);
+
 #define PATH_NAME_LEN 600
 
 /**

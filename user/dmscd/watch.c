@@ -53,15 +53,15 @@ static int hop_state(struct daemon *d, struct hostplan *hp, uint32_t p, const in
 {
 	const struct dmsc_path *path = &hp->tables.paths[p];
 	struct rail *r = hostplan_rail(hp, hp->tables.about[p].link);
+	uint32_t first;
 
 	if (!r || !r->info.up)
 		return 0;
 	if (r->info.noarp)
 		return NUD_NOARP;
-	for (uint32_t i = p - 1; i > 0; i--)
-		if (hp->tables.paths[i].ifindex == path->ifindex &&
-		    !memcmp(&hp->tables.paths[i].nexthop, &path->nexthop, sizeof(path->nexthop)))
-			return states[i];
+	first = hostplan_first_by_hop(hp, p);
+	if (first != p)
+		return states[first];
 	return neigh_state(d->rtnl, r->info.ifindex, &path->nexthop, err);
 }
 

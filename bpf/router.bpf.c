@@ -12,12 +12,23 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* The entry of instance @addr, @port among the first @n; NULL: it is none of ours. */
-static __always_inline struct dmsc_rt_peer *peer_of(struct dmsc_rt_socket *s, int n,
-						    const struct dmsc_addr *addr, __be16 port)
+/*
+ * What the socket holds of the instance at @addr and the call's port, among its
+ * first @n entries; NULL: it is none of ours.
+ */
+static __always_inline struct dmsc_rt_peer *peer_of(struct bpf_sock_addr *ctx, int n,
+						    const struct dmsc_addr *addr)
 {
+	struct bpf_sock *sk = ctx->sk;
+	__be16 port = ctx->user_port;
+	struct dmsc_rt_socket *s;
 	int i;
 
+	if (!sk)
+		return NULL;
+	s = bpf_sk_storage_get(&dmsc_rt_sockets, sk, NULL, 0);
+	if (!s)
+		return NULL;
 	for (i = 0; i < n; i++) {
 		struct dmsc_rt_peer *p = &s->peer[i];
 
@@ -29,18 +40,11 @@ static __always_inline struct dmsc_rt_peer *peer_of(struct dmsc_rt_socket *s, in
 
 static __always_inline int show4(struct bpf_sock_addr *ctx, int n)
 {
-	struct bpf_sock *sk = ctx->sk;
-	struct dmsc_rt_socket *s;
 	struct dmsc_rt_peer *p;
 	struct dmsc_addr addr;
 
-	if (!sk)
-		return ALLOW;
-	s = bpf_sk_storage_get(&dmsc_rt_sockets, sk, NULL, 0);
-	if (!s)
-		return ALLOW;
 	addr_v4(&addr, ctx->user_ip4);
-	p = peer_of(s, n, &addr, ctx->user_port);
+	p = peer_of(ctx, n, &addr);
 	if (p) {
 		ctx->user_ip4 = ((__u32 *)p->service_addr.b)[3];
 		ctx->user_port = p->service_port;
@@ -50,22 +54,15 @@ static __always_inline int show4(struct bpf_sock_addr *ctx, int n)
 
 static __always_inline int show6(struct bpf_sock_addr *ctx, int n)
 {
-	struct bpf_sock *sk = ctx->sk;
-	struct dmsc_rt_socket *s;
 	struct dmsc_rt_peer *p;
 	struct dmsc_addr addr;
 	__u32 *w = (__u32 *)addr.b;
 
-	if (!sk)
-		return ALLOW;
-	s = bpf_sk_storage_get(&dmsc_rt_sockets, sk, NULL, 0);
-	if (!s)
-		return ALLOW;
 	w[0] = ctx->user_ip6[0];
 	w[1] = ctx->user_ip6[1];
 	w[2] = ctx->user_ip6[2];
 	w[3] = ctx->user_ip6[3];
-	p = peer_of(s, n, &addr, ctx->user_port);
+	p = peer_of(ctx, n, &addr);
 	if (p) {
 		w = (__u32 *)p->service_addr.b;
 		ctx->user_ip6[0] = w[0];

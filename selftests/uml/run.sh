@@ -44,15 +44,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP
 [ -n "$out" ] || out=$work/out
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
-rm -rf "$out/.vm"
-mkdir "$out/.vm"
+results_folder "$kernel" "$@"
 case $TOP$out in
 *[[:space:],\"=]*) die "uml/run.sh: $TOP, $out: a blank, comma, quote or = in a folder's name" ;;
 esac
-echo "$kernel" > "$out/.vm/kernel"
-printf '%q ' exec "$@" > "$out/.vm/command"
 
 # The kernel hands what follows "--" to its init; quotes keep it one argument.
 first="mount -r -t hostfs none /dmsc -o hostfs=$TOP && mount -t hostfs none /results -o hostfs=$out"

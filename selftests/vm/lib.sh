@@ -116,3 +116,14 @@ use_root() {
 	exec 8> "$DMSC_CACHE/lock"
 	flock -s 8
 }
+
+# results_folder KERNEL COMMAND...: makes $out and leaves there what the guest is to run
+results_folder() {
+	mkdir -p "$out"
+	out=$(cd "$out" && pwd)
+	rm -rf "$out/.vm"
+	mkdir "$out/.vm"
+	echo "$1" > "$out/.vm/kernel"
+	shift
+	printf '%q ' exec "$@" > "$out/.vm/command"
+}

@@ -88,12 +88,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 
 [ -n "$out" ] || out=$work/out
-mkdir -p "$out"
-out=$(cd "$out" && pwd)
-rm -rf "$out/.vm"
-mkdir "$out/.vm"
-echo "$kernel" > "$out/.vm/kernel"
-printf '%q ' exec "$@" > "$out/.vm/command"
+results_folder "$kernel" "$@"
 
 devices=() append=''
 share() { # TAG DIR OPTIONS

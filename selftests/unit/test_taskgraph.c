@@ -172,6 +172,8 @@ static void test_deadlines(void **state)
 }
 
 #define TASKS "name: x\ntasks:\n  - {name: a}\n  - {name: b, instances: 2}\n"
+/* Longer than any class or spread, but a name. */
+#define LONG_NAME "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd"
 
 static void test_refusals(void **state)
 {
@@ -208,6 +210,10 @@ static void test_refusals(void **state)
 		  ":6: flows[0].bytes: 0, expected" },
 		{ TASKS "flows:\n  - {from: a, to: b, bytes: 1, class: fast}\n",
 		  ":6: flows[0].class: 'fast', expected the name of a class" },
+		{ TASKS "flows:\n  - {from: a, to: b, bytes: 1, class: " LONG_NAME "}\n",
+		  ":6: flows[0].class: '" LONG_NAME "', expected a text" },
+		{ TASKS "flows:\n  - {from: a, to: b, bytes: 1, spread: " LONG_NAME "}\n",
+		  ":6: flows[0].spread: '" LONG_NAME "', expected a text" },
 		{ TASKS "flows:\n  - {from: a, to: b, bytes: 1, spread: pairs}\n",
 		  ":6: flows[0].spread: pairs of 1 and 2 instances" },
 		{ TASKS "flows:\n  - {from: a, to: b, bytes: 1, spread: some}\n",

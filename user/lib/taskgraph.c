@@ -32,8 +32,8 @@ static const struct yaml_field flow_fields[] = {
 	{ "from", YAML_NAME, offsetof(struct raw_flow, from), true, 0, 0 },
 	{ "to", YAML_NAME, offsetof(struct raw_flow, to), true, 0, 0 },
 	{ "bytes", YAML_SIZE, offsetof(struct raw_flow, f.bytes), true, 1, MAX_BYTES },
-	{ "class", YAML_NAME, offsetof(struct raw_flow, class), false, 0, 0 },
-	{ "spread", YAML_NAME, offsetof(struct raw_flow, spread), false, 0, 0 },
+	{ "class", YAML_TEXT, offsetof(struct raw_flow, class), false, 0, 16 },
+	{ "spread", YAML_TEXT, offsetof(struct raw_flow, spread), false, 0, 16 },
 	{ "deadline", YAML_TIME, offsetof(struct raw_flow, f.deadline), false, 1, MAX_TIME },
 };
 

@@ -62,6 +62,8 @@ static int rail_of(struct tally t)
 
 static int next_rail(const struct conn *c)
 {
+	/* Until an acknowledgement that was held back is here, a connection stays. */
+	CHECK(WAIT_FOR(!sock_info(c->client).tcpi_unacked), "still in flight");
 	watch();
 	send_all(c->client, 100);
 	recv_all(c->server, 100);
@@ -112,7 +114,8 @@ static void spread_by_weight(void)
 		CHECK_EQ(next_rail(&c[i]), rail[i], "connection %d stays", i);
 		on1 += rail[i];
 	}
-	CHECK(on1 > CONNS / 6 && on1 < CONNS - CONNS / 6, "%d of %d took rail 1", on1, CONNS);
+	/* Each by the toss of a coin: all on one rail once in eight million runs. */
+	CHECK(on1 && on1 < CONNS, "%d of %d took rail 1", on1, CONNS);
 	/* From half to three quarters: nobody leaves rail 1. */
 	program_set(1, 3);
 	for (int i = 0; i < CONNS; i++) {

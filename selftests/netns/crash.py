@@ -107,6 +107,14 @@ def status(path):
         return {}
 
 
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().split()[2] != "Z"
+    except (FileNotFoundError, ProcessLookupError):  # before it is opened, or before it is read
+        return False
+
+
 def main():
     dash = sys.argv.index("--")
     pins, sock, rounds, files = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4:dash]
@@ -134,8 +142,7 @@ def main():
         if child:
             child.wait()
         else:
-            while os.path.exists("/proc/%d" % pid) and \
-                    open("/proc/%d/stat" % pid).read().split()[2] != "Z":
+            while alive(pid):
                 time.sleep(0.001)
         have = kernel(pins, plans)
         if have[0] == plans[now][0]:

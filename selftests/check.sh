@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # check.sh [KERNEL...]: all the tests. First what runs on this machine (native),
-# then the machine runner's own test (vm), then one guest a kernel. As many of
-# these groups as there are processors run side by side (DMSC_JOBS); what they
-# print comes out in their order. Logs of each lie in build/check/.
+# then the machine runner's own test (vm), then one guest a kernel. One more of
+# these groups than there are processors run side by side, because each waits
+# now and then (DMSC_JOBS: as many); what they print comes out in their order.
+# Logs of each lie in build/check/.
 # DMSC_GROUPS="native 6.12" runs only these.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -78,7 +79,7 @@ all_groups() {
 	mkfifo "$logs/tokens"
 	exec 7<> "$logs/tokens"
 	rm "$logs/tokens"
-	printf '%*s' "${DMSC_JOBS:-$(nproc)}" '' >&7
+	printf '%*s' "${DMSC_JOBS:-$(($(nproc) + 1))}" '' >&7
 	trap 'kill -- "${pids[@]/#/-}" 2> /dev/null; exit 130' INT TERM HUP
 	for group in "${groups[@]}"; do
 		: > "$logs/$group.log"

@@ -10,9 +10,10 @@
 # A test is a source file, so that a binary whose source is gone is not run:
 #   selftests/{unit,bpf,netns,kmod}/test_*.c    build/selftests/... is run
 #   selftests/{fuzz,netns,kmod,vm,ynl}/test_*.sh
-# A script with a line "# guests: KERNEL..." runs in these guests only (natively
-# always): an emulated processor is some ten times slower, and what the daemon
-# and the command line do depends little on the kernel. DMSC_FULL=1 runs all.
+# A test with a line "guests: KERNEL..." in its first comment runs in these guests
+# only (natively always): an emulated processor is some ten times slower, and
+# what the daemon and the command line do depends little on the kernel. What does
+# (verifier, packets' vectors, the module) runs in all. DMSC_FULL=1 runs all in all.
 # "debug" is what the debug kernel runs: the module's tests, selftests/debug/.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -33,10 +34,10 @@ run() { # NAME COMMAND...
 as_root=()
 [ "$(id -u)" = 0 ] || as_root=(sudo --preserve-env=CMOCKA_MESSAGE_OUTPUT)
 
-for_this_machine() { # SCRIPT
+for_this_machine() { # SOURCE
 	local guests
 	[ -n "${DMSC_GUEST:-}" ] && [ -z "${DMSC_FULL:-}" ] || return 0
-	guests=$(sed -n '2,20s/^# guests://p' "$1")
+	guests=$(sed -n '2,20{s|^# guests:||p;s|^/\* guests:\(.*\)\*/|\1|p}' "$1")
 	[ -z "$guests" ] || [[ " $guests " == *" $DMSC_GUEST "* ]]
 }
 
@@ -47,6 +48,7 @@ tests() {
 	for source in "selftests/$dir"/test_*.c; do
 		[ -e "$source" ] || continue
 		name=${source#selftests/}
+		for_this_machine "$source" || continue
 		run "${name%.c}" "$@" "build/${source%.c}"
 	done
 	for source in "selftests/$dir"/test_*.sh; do

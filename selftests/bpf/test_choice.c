@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 6.1 */
 /*
  * The class that an application chooses for a socket, by SO_PRIORITY and by
  * dmsc_tag(): only among its own, from the next packet on.

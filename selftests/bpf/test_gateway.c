@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 7.3 */
 /*
  * The gateway's treatment of single packets, as a table: frame in; what becomes of
  * it, byte by byte, and which counter says so. Each goes through XDP and its twin

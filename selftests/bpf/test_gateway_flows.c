@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 6.1 */
 /*
  * The gateway over many packets: flows that stay while instances come and go,
  * limits, gateways that agree with each other, errors that find their flow.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 7.3 */
 /*
  * Damaged frames through the gateway: what is forwarded is a sound packet to a
  * service, by a judgement of its own that shares nothing with the programs; what

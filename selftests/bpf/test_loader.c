@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 6.1 */
 /*
  * The loader: what it leaves where, what it takes up again, what it refuses and
  * with which words, and that a flush leaves nothing.

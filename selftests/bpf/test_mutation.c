@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 7.3 */
 /*
  * Damaged frames through egress and ingress: whatever a frame holds, the verdict
  * is one that the programs may give, the queue is a valid one, the length stays

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 6.1 */
 /*
  * What egress and ingress make of single frames: BPF_PROG_TEST_RUN. Single cases
  * are vectors (test_vectors.c); here is what takes a loop (every DSCP, every

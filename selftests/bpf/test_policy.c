@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 6.1 */
 /*
  * Policy on real sockets: what connect(), bind() and sendto() say, what becomes
  * of a connection whose permission ends, what comes in from outside, and what is

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 6.12 */
 /*
  * The service router with real sockets: programs of cgroup hooks on addresses
  * have no test run. Instances listen at addresses of the loopback device; the

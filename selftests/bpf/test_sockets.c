@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 6.1 7.3 */
 /*
  * Whose a packet is, and which class, queue and rail it gets: real sockets over
  * real interfaces.

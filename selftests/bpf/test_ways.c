@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+/* guests: 6.12 */
 /*
  * Several paths of a group, and paths that put something around packets: who takes
  * which, what happens when one fails, and what arrives at the other end.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# guests: 6.12
+# guests: none
 #
 # A path by the source port of UDP: the network is asked which port leads over which
 # of two spines, and a path with that port goes there. Where the kernel takes the

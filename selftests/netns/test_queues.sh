@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# guests: 7.3
 #
 # The daemon and the kernel module: queues of a plan in qdiscs that others put
 # there (below a tbf, as the emulator does), counters, classes set by hand, a

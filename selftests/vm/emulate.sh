@@ -173,27 +173,34 @@ start_run() {
 	return 1
 }
 
-run_job gpt13b
+interrupted() {
+	if start_run; then
+		kill -INT $run
+		wait $run
+		equal 'SIGINT ends a run' $? 1
+	else
+		not_ok 'SIGINT ends a run' "$(cat "$work/long.err")"
+	fi
+	run=
+	equal 'SIGINT: nothing is left behind' "$(left)" ''
 
-if start_run; then
-	kill -INT $run
-	wait $run
-	equal 'SIGINT ends a run' $? 1
-else
-	not_ok 'SIGINT ends a run' "$(cat "$work/long.err")"
-fi
-run=
-equal 'SIGINT: nothing is left behind' "$(left)" ''
+	if start_run; then
+		kill -9 $run
+		wait $run 2> /dev/null
+		check 'a killed run leaves its cluster' grep -q dmsc-em <(ip netns list)
+	else
+		not_ok 'a killed run leaves its cluster' "$(cat "$work/long.err")"
+	fi
+	run=
+	# The next run takes it away.
+}
 
-if start_run; then
-	kill -9 $run
-	wait $run 2> /dev/null
-	check 'a killed run leaves its cluster' grep -q dmsc-em <(ip netns list)
-else
-	not_ok 'a killed run leaves its cluster' "$(cat "$work/long.err")"
+# One kernel sees it all, the others the job with more kinds of traffic: what
+# the kernel decides is the same for both.
+if [ "${DMSC_GUEST:-6.12}" = 6.12 ] || [ -n "${DMSC_FULL:-}" ]; then
+	run_job gpt13b
+	interrupted
 fi
-run=
-# The next run takes it away.
 run_job moe
 
 printf 'name: x\nlayers: many\n' > "$work/bad.yaml"

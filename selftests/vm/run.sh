@@ -115,6 +115,8 @@ esac
 append+=' rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60 tsc=reliable no_timer_check'
 # Much of an emulated processor's time would go into what no test needs.
 append+=' mitigations=off init_on_alloc=0 lsm='
+# Code at ever other addresses would be translated anew for each process.
+append+=' norandmaps'
 # kmemleak: SLUB's sheaves, arrays of free objects, still hold the pointer of an
 # object that was taken out of them, and are themselves looked through for
 # pointers. Caches with a debug option (red zones) have no sheaves.

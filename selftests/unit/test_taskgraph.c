@@ -171,7 +171,7 @@ static void test_deadlines(void **state)
 	plan_free(&p);
 }
 
-#define TASKS "name: x\ntasks:\n  - {name: a}\n  - {name: b, instances: 2}\n"
+#define TASKS	  "name: x\ntasks:\n  - {name: a}\n  - {name: b, instances: 2}\n"
 /* Longer than any class or spread, but a name. */
 #define LONG_NAME "aaaaaaaaaabbbbbbbbbbccccccccccdddddddddd"
 

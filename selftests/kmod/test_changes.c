@@ -208,7 +208,7 @@ int main(void)
 	if (!traffic_init(&ret))
 		return ret;
 	ifindex = if_nametoindex("va");
-	if (run("tc qdisc replace dev va root handle d: dmsc")) {
+	if (batch("tc", NULL, "qdisc replace dev va root handle d: dmsc\n")) {
 		printf("Bail out! no qdisc\n");
 		ret = TAP_FAIL;
 	} else {

@@ -5,10 +5,12 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -18,6 +20,7 @@
 #include "lib/queues.h"
 #include "selftests/bpf/tap.h"
 #include "selftests/kmod/backlog.skel.h"
+#include "selftests/kmod/commands.h"
 
 static struct backlog *skel;
 static struct queues *q;
@@ -132,7 +135,7 @@ static void test_refusals(void)
 /* A program that may call them keeps the module. */
 static void test_module_stays(void)
 {
-	CHECK(system("rmmod sch_dmsc 2>/dev/null"), "it was unloaded");
+	CHECK(syscall(SYS_delete_module, "sch_dmsc", O_NONBLOCK), "it was unloaded");
 	CHECK(!access("/sys/module/sch_dmsc", F_OK), "it is gone");
 }
 
@@ -151,14 +154,20 @@ int main(void)
 	if (access("/sys/kernel/btf/sch_dmsc", F_OK))
 		return tap_skip_all("the module has no BTF on this kernel, so no kfuncs");
 	if (unshare(CLONE_NEWNET) ||
-	    system("ip link set lo up &&"
-		   "ip link add d1 type dummy && ip addr add 10.80.1.1/24 dev d1 && ip link set d1 up &&"
-		   "ip neigh add 10.80.1.2 lladdr 02:00:00:00:00:02 dev d1 nud permanent &&"
-		   "tc qdisc add dev d1 root handle 1: tbf rate 80bit burst 1600 limit 1000000 &&"
-		   "tc qdisc add dev d1 parent 1:1 handle d: dmsc &&"
-		   "ip link add d2 numtxqueues 2 type dummy && ip link set d2 up &&"
-		   "tc qdisc add dev d2 root handle 2: mq &&"
-		   "tc qdisc add dev d2 parent 2:1 dmsc && tc qdisc add dev d2 parent 2:2 dmsc")) {
+	    batch("ip", NULL,
+		  "link set lo up\n"
+		  "link add d1 type dummy\n"
+		  "addr add 10.80.1.1/24 dev d1\n"
+		  "link set d1 up\n"
+		  "neigh add 10.80.1.2 lladdr 02:00:00:00:00:02 dev d1 nud permanent\n"
+		  "link add d2 numtxqueues 2 type dummy\n"
+		  "link set d2 up\n") ||
+	    batch("tc", NULL,
+		  "qdisc add dev d1 root handle 1: tbf rate 80bit burst 1600 limit 1000000\n"
+		  "qdisc add dev d1 parent 1:1 handle d: dmsc\n"
+		  "qdisc add dev d2 root handle 2: mq\n"
+		  "qdisc add dev d2 parent 2:1 dmsc\n"
+		  "qdisc add dev d2 parent 2:2 dmsc\n")) {
 		printf("Bail out! cannot make the devices\n");
 		return TAP_FAIL;
 	}

@@ -3,6 +3,7 @@
  * Generic netlink family "dmsc": what it sets, shows and refuses, for root, for
  * an ordinary user, from another network namespace, and for noise.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
@@ -17,15 +18,11 @@
 
 #include "lib/queues.h"
 #include "selftests/bpf/tap.h"
+#include "selftests/kmod/commands.h"
 
 static struct queues *q;
 static struct dmsc_error err;
 static uint32_t one, multi; /* interfaces: one qdisc, two under mq */
-
-static void sh(const char *command)
-{
-	CHECK(system(command) == 0, "%s", command);
-}
 
 static struct queue_class class_of(uint32_t ifindex, uint32_t id)
 {
@@ -40,6 +37,11 @@ static struct queue_class class_of(uint32_t ifindex, uint32_t id)
 	}
 	free(e);
 	return c;
+}
+
+static uint32_t backlog_of(uint32_t ifindex, uint32_t id)
+{
+	return class_of(ifindex, id).stats.backlog_packets;
 }
 
 static size_t count_queues(uint32_t ifindex)
@@ -320,6 +322,20 @@ static void test_other_namespace(void)
 	in_child(elsewhere);
 }
 
+/* Long packets of one type of service, sent at once. */
+static void send_to_peer(int tos, int n)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(9) };
+	static char payload[1400];
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	CHECK(fd >= 0 && inet_pton(AF_INET, "10.77.0.2", &sin.sin_addr) == 1, "%s", strerror(errno));
+	CHECK(!setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)), "%s", strerror(errno));
+	while (n--)
+		sendto(fd, payload, sizeof(payload), 0, (void *)&sin, sizeof(sin));
+	close(fd);
+}
+
 static void test_event(void)
 {
 	struct queue_class c = class_of(one, DMSC_CLASS_DEFAULT);
@@ -331,7 +347,7 @@ static void test_event(void)
 	c.limit = DMSC_LIMIT_MIN;
 	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
 	/* the device is shaped, so a class of 2 KB must drop */
-	sh("ping -q -f -l 30 -c 60 -s 1400 -W 1 10.77.0.2 >/dev/null; true");
+	send_to_peer(0, 60);
 	CHECK(poll(&p, 1, 60000) == 1, "no event");
 	CHECK(!queues_event_read(q, &ev, &err), "%s", err.text);
 	CHECK(ev.event == DMSC_EVENT_DROPS && ev.ifindex == one, "%u %u", ev.event, ev.ifindex);
@@ -340,14 +356,23 @@ static void test_event(void)
 	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
 }
 
-/* Waits for an event of a kind; others are passed over. */
+/*
+ * Waits for an event of a kind; others are passed over. Looks are taken as
+ * packets come and go, so there is traffic of another class meanwhile.
+ */
 static void await(uint32_t event, struct queue_event *ev)
 {
 	struct pollfd p = { .fd = queues_event_fd(q, &err), .events = POLLIN };
+	int i;
 
-	do {
-		CHECK(poll(&p, 1, 60000) == 1, "no event %u", event);
-	} while (queues_event_read(q, ev, &err) || ev->event != event);
+	for (i = 0; i < 6000; i++) {
+		send_to_peer(0, 1);
+		while (poll(&p, 1, 10) == 1) {
+			if (!queues_event_read(q, ev, &err) && ev->event == event)
+				return;
+		}
+	}
+	CHECK(false, "no event %u", event);
 }
 
 /*
@@ -358,6 +383,7 @@ static void test_event_waiting(void)
 {
 	struct queue_class c = class_of(one, DMSC_CLASS_BULK), before = c;
 	struct queue_event ev = { 0 };
+	int i;
 
 	c.given = QUEUE_CLASS_CEIL | QUEUE_CLASS_STARVE;
 	c.ceil = DMSC_RATE_MIN;
@@ -365,8 +391,7 @@ static void test_event_waiting(void)
 	c.ecn = 2000;
 	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
 	CHECK(queues_event_fd(q, &err) >= 0, "%s", err.text);
-	sh("ping -q -f -Q 0x20 -l 30 -c 30 -s 1400 -W 1 10.77.0.2 >/dev/null;"
-	   "ping -q -i 0.05 -c 40 -W 1 10.77.0.2 >/dev/null; true");
+	send_to_peer(0x20, 30);
 	await(DMSC_EVENT_STARVED, &ev);
 	CHECK(ev.class.id == DMSC_CLASS_BULK && ev.class.stats.backlog_packets > 0, "%u",
 	      ev.class.id);
@@ -376,7 +401,9 @@ static void test_event_waiting(void)
 	CHECK(ev.queue.stats.backlog_bytes > 2000, "%u", ev.queue.stats.backlog_bytes);
 	CHECK(!queues_set_classes(q, one, 0, &before, 1, &err), "%s", err.text);
 	/* with the ceiling gone nothing is held back any longer */
-	sh("ping -q -c 3 -Q 0x20 -W 60 10.77.0.2 >/dev/null");
+	for (i = 0; i < 6000 && backlog_of(one, DMSC_CLASS_BULK); i++)
+		usleep(10000);
+	CHECK_EQ(backlog_of(one, DMSC_CLASS_BULK), 0, "packets are stuck");
 }
 
 /* ---- noise: random attributes to every command ---- */
@@ -494,15 +521,23 @@ int main(void)
 	if (system("modprobe -q sch_dmsc"))
 		return tap_skip_all("no module sch_dmsc");
 	if (unshare(CLONE_NEWNET) ||
-	    system("ip link set lo up && ip netns add dmscnl &&"
-		   "ip link add d1 type veth peer name d1p netns dmscnl &&"
-		   "ip addr add 10.77.0.1/24 dev d1 && ip link set d1 up &&"
-		   "ip -n dmscnl addr add 10.77.0.2/24 dev d1p && ip -n dmscnl link set d1p up &&"
-		   "ip link add d2 numtxqueues 2 type dummy && ip link set d2 up &&"
-		   "tc qdisc add dev d1 root handle 1: tbf rate 1mbit burst 3000 limit 1000000 &&"
-		   "tc qdisc add dev d1 parent 1:1 handle d: dmsc &&"
-		   "tc qdisc add dev d2 root handle 2: mq &&"
-		   "tc qdisc add dev d2 parent 2:1 dmsc && tc qdisc add dev d2 parent 2:2 dmsc")) {
+	    batch("ip", NULL,
+		  "link set lo up\n"
+		  "netns add dmscnl\n"
+		  "link add d1 type veth peer name d1p netns dmscnl\n"
+		  "addr add 10.77.0.1/24 dev d1\n"
+		  "link set d1 up\n"
+		  "link add d2 numtxqueues 2 type dummy\n"
+		  "link set d2 up\n") ||
+	    batch("ip", "dmscnl",
+		  "addr add 10.77.0.2/24 dev d1p\n"
+		  "link set d1p up\n") ||
+	    batch("tc", NULL,
+		  "qdisc add dev d1 root handle 1: tbf rate 1mbit burst 3000 limit 1000000\n"
+		  "qdisc add dev d1 parent 1:1 handle d: dmsc\n"
+		  "qdisc add dev d2 root handle 2: mq\n"
+		  "qdisc add dev d2 parent 2:1 dmsc\n"
+		  "qdisc add dev d2 parent 2:2 dmsc\n")) {
 		printf("Bail out! cannot make the devices\n");
 		return TAP_FAIL;
 	}

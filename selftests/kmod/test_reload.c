@@ -5,47 +5,21 @@
  */
 #include "traffic.h"
 
-static char path[256]; /* of the module */
+#include "module.h"
+
 static int loads = 6;
 
-static bool find_module(void)
+/* At the root, below a shaper, at each transmit queue. */
+static void put_shape(int i)
 {
-	FILE *f = popen("modinfo -n sch_dmsc", "r");
-	bool ok = f && fgets(path, sizeof(path), f);
-
-	if (f)
-		pclose(f);
-	path[strcspn(path, "\n")] = '\0';
-	return ok;
+	if (i % 3 == 0)
+		TC("qdisc replace dev va root handle d: dmsc\n");
+	else if (i % 3 == 1)
+		TC("qdisc replace dev va root handle 1: tbf rate 2mbit burst 12000 limit 3000000\n"
+		   "qdisc add dev va parent 1:1 handle d: dmsc\n");
+	else
+		put_mq();
 }
-
-static void load(void)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	CHECK(fd >= 0, "%s: %s", path, strerror(errno));
-	CHECK(!syscall(SYS_finit_module, fd, "", 0), "%s", strerror(errno));
-	close(fd);
-}
-
-static int unload(void)
-{
-	return syscall(SYS_delete_module, "sch_dmsc", O_NONBLOCK) ? -errno : 0;
-}
-
-static bool is_unloaded(void)
-{
-	return !unload();
-}
-
-static const char *const shapes[] = {
-	"tc qdisc replace dev va root handle d: dmsc",
-	"tc qdisc replace dev va root handle 1: tbf rate 2mbit burst 12000 limit 3000000 &&"
-	" tc qdisc add dev va parent 1:1 handle d: dmsc",
-	"tc qdisc replace dev va root handle 2: mq && tc qdisc replace dev va parent 2:1 dmsc &&"
-	" tc qdisc replace dev va parent 2:2 dmsc && tc qdisc replace dev va parent 2:3 dmsc &&"
-	" tc qdisc replace dev va parent 2:4 dmsc",
-};
 
 /* A queue for each slot that the traffic names, one of them held back. */
 static void configure(void)
@@ -67,25 +41,24 @@ static void configure(void)
 static void test_loads(void)
 {
 	uint64_t before = traffic_sent();
-	int i, ret;
+	int i;
 
 	queues_close(q);
 	q = NULL;
-	CHECK(until(is_unloaded), "cannot be unloaded at first");
+	CHECK(until(module_is_unloaded), "cannot be unloaded at first");
 	traffic_start("10.81.0.2");
 	for (i = 0; i < loads; i++) {
-		load();
+		module_load();
 		CHECK(!queues_open(&q, false, &err), "%s", err.text);
-		CHECK(run("%s", shapes[i % 3]) == 0, "%s", shapes[i % 3]);
+		put_shape(i);
 		configure();
 		flows();
-		ret = unload();
-		CHECK(ret == -EWOULDBLOCK || ret == -EBUSY, "unloaded while in use: %d", ret);
+		module_stays();
 		balanced(i % 3 == 2 ? 4 : 1);
-		RUN("tc qdisc replace dev va root handle 9: pfifo limit 100");
+		TC("qdisc replace dev va root handle 9: pfifo limit 100\n");
 		queues_close(q);
 		q = NULL;
-		CHECK(until(is_unloaded), "cannot be unloaded any more");
+		CHECK(until(module_is_unloaded), "cannot be unloaded any more");
 	}
 	printf("# %d times, %llu packets\n", loads, (unsigned long long)(traffic_sent() - before));
 	traffic_stop();
@@ -100,7 +73,7 @@ int main(void)
 		loads = atoi(getenv("DMSC_LOADS"));
 	if (!traffic_init(&ret))
 		return ret;
-	if (!find_module()) {
+	if (!module_find()) {
 		printf("Bail out! modinfo does not find the module\n");
 		ret = TAP_FAIL;
 	} else {

@@ -8,13 +8,6 @@
 
 static int rounds = 2;
 
-static void put_mq(void)
-{
-	RUN("tc qdisc replace dev va root handle 2: mq && tc qdisc replace dev va parent 2:1 dmsc &&"
-	    " tc qdisc replace dev va parent 2:2 dmsc && tc qdisc replace dev va parent 2:3 dmsc &&"
-	    " tc qdisc replace dev va parent 2:4 dmsc");
-}
-
 /* At the root, below mq, below a shaper; and a stranger in between. */
 static void test_places(void)
 {
@@ -22,18 +15,18 @@ static void test_places(void)
 
 	traffic_start("10.81.0.2");
 	for (i = 0; i < rounds; i++) {
-		RUN("tc qdisc replace dev va root handle d: dmsc");
+		TC("qdisc replace dev va root handle d: dmsc\n");
 		flows();
 		balanced(1);
 		put_mq();
 		flows();
 		balanced(4);
-		RUN("tc qdisc replace dev va root handle 1: tbf rate 4mbit burst 12000 limit 300000 &&"
-		    " tc qdisc add dev va parent 1:1 handle e: dmsc");
+		TC("qdisc replace dev va root handle 1: tbf rate 4mbit burst 12000 limit 300000\n"
+		   "qdisc add dev va parent 1:1 handle e: dmsc\n");
 		flows();
 		balanced(1);
-		RUN("tc qdisc replace dev va parent 1:1 handle f: pfifo limit 50 &&"
-		    " tc qdisc replace dev va parent 1:1 handle e: dmsc");
+		TC("qdisc replace dev va parent 1:1 handle f: pfifo limit 50\n"
+		   "qdisc replace dev va parent 1:1 handle e: dmsc\n");
 		flows();
 		balanced(1);
 	}
@@ -60,7 +53,7 @@ static void test_transmit_queues(void)
 		}
 	}
 	for (k = 0; k < rounds; k++) {
-		RUN("ip link set va down && ip link set va up");
+		IP("link set va down\nlink set va up\n");
 		flows();
 		CHECK(!balance_check(q, NULL), "the books do not balance");
 	}
@@ -78,11 +71,14 @@ static void test_device_goes(void)
 		if (i % 2)
 			put_mq();
 		else
-			RUN("tc qdisc replace dev va root handle 1: tbf rate 1mbit burst 12000"
-			    " limit 3000000 && tc qdisc add dev va parent 1:1 handle d: dmsc");
+			TC("qdisc replace dev va root handle 1: tbf rate 1mbit burst 12000"
+			   " limit 3000000\n"
+			   "qdisc add dev va parent 1:1 handle d: dmsc\n");
 		flows();
 		/* from this side, or from the other */
-		RUN("%s", i % 2 ? "ip link del va" : "ip -n dmscpeer link del vb");
+		CHECK(!(i % 2 ? batch("ip", NULL, "link del va\n") :
+				batch("ip", "dmscpeer", "link del vb\n")),
+		      "the device cannot be deleted");
 		CHECK_EQ(enqueued(), 0, "a qdisc outlives its device");
 		CHECK(!link_up(), "the device cannot be made again");
 	}
@@ -93,11 +89,15 @@ static void test_device_goes(void)
 static void in_a_namespace(void)
 {
 	if (unshare(CLONE_NEWNET) ||
-	    run("ip link set lo up && ip link add da numtxqueues 2 type dummy &&"
-		"ip addr add 10.82.0.1/24 dev da && ip link set da up &&"
-		"ip neigh add 10.82.0.2 lladdr 02:00:00:00:00:02 dev da nud permanent &&"
-		"tc qdisc add dev da root handle 1: tbf rate 1mbit burst 12000 limit 100000 &&"
-		"tc qdisc add dev da parent 1:1 handle d: dmsc"))
+	    batch("ip", NULL,
+		  "link set lo up\n"
+		  "link add da numtxqueues 2 type dummy\n"
+		  "addr add 10.82.0.1/24 dev da\n"
+		  "link set da up\n"
+		  "neigh add 10.82.0.2 lladdr 02:00:00:00:00:02 dev da nud permanent\n") ||
+	    batch("tc", NULL,
+		  "qdisc add dev da root handle 1: tbf rate 1mbit burst 12000 limit 100000\n"
+		  "qdisc add dev da parent 1:1 handle d: dmsc\n"))
 		_exit(1);
 	send_forever(0, "10.82.0.2");
 }
@@ -127,7 +127,7 @@ static void test_namespace_goes(void)
 	pid_t pid;
 	int i;
 
-	RUN("tc qdisc replace dev va root handle 9: pfifo");
+	TC("qdisc replace dev va root handle 9: pfifo\n");
 	for (i = 0; i < rounds; i++) {
 		sent_before = traffic_sent();
 		pid = fork();

@@ -8,6 +8,7 @@
  * Senders, a process each, send without end what a qdisc may get: plain packets
  * of all DSCPs, marked ones with and without a slot, ones that can be marked by
  * ECN, and large ones (GSO). Errors do not stop them, since devices go and come.
+ * They pause between rounds: without, they would have all of an emulated processor.
  */
 #ifndef DMSC_SELFTESTS_TRAFFIC_H
 #define DMSC_SELFTESTS_TRAFFIC_H
@@ -35,6 +36,7 @@
 #include <linux/udp.h>
 
 #include "balance.h"
+#include "commands.h"
 #include "selftests/bpf/tap.h"
 
 #define SENDERS	    2
@@ -46,22 +48,7 @@ static struct queues *q;
 static struct dmsc_error err;
 static pid_t senders[SENDERS];
 static volatile uint64_t *sent; /* packets, counted by each sender */
-
-/* Runs a command; its exit status. */
-__attribute__((format(printf, 1, 2))) static int run(const char *fmt, ...)
-{
-	char command[512];
-	va_list ap;
-	int status;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	status = system(command);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-#define RUN(...) CHECK(run(__VA_ARGS__) == 0, "%s", #__VA_ARGS__)
+static uint32_t offered = ~0U;	/* which flows are sent, a bit each */
 
 /* ---- senders ---- */
 
@@ -106,6 +93,8 @@ static void send_forever(int me, const char *to)
 	}
 	for (round = 0;; round++) {
 		for (i = 0; i < NR_FLOWS; i++) {
+			if (!(offered & 1U << i))
+				continue;
 			sin.sin_port = htons(1000 + i + (round & 63) * NR_FLOWS);
 			if (sendto(fd[i], payload, i % 4 == 3 ? GSO_PAYLOAD : 100 + round % 1300, 0,
 				   (void *)&sin, sizeof(sin)) > 0)
@@ -113,6 +102,7 @@ static void send_forever(int me, const char *to)
 			else if (errno == ENETUNREACH || errno == ENETDOWN || errno == ENODEV)
 				usleep(500);
 		}
+		usleep(1000);
 	}
 }
 
@@ -141,7 +131,7 @@ static void traffic_stop(void)
 	}
 }
 
-static uint64_t traffic_sent(void)
+__attribute__((unused)) static uint64_t traffic_sent(void)
 {
 	uint64_t sum = 0;
 	int i;
@@ -227,7 +217,7 @@ __attribute__((unused)) static bool drained(void)
 static int net_up(void)
 {
 	run("ip netns del dmscpeer 2>/dev/null");
-	return unshare(CLONE_NEWNET) || run("ip link set lo up && ip netns add dmscpeer");
+	return unshare(CLONE_NEWNET) || batch("ip", NULL, "link set lo up\nnetns add dmscpeer\n");
 }
 
 static void net_down(void)
@@ -238,10 +228,24 @@ static void net_down(void)
 
 static int link_up(void)
 {
-	return run("ip link add va numtxqueues 4 numrxqueues 4 type veth "
-		   "peer name vb netns dmscpeer numtxqueues 4 numrxqueues 4 &&"
-		   "ip addr add 10.81.0.1/24 dev va && ip link set va up &&"
-		   "ip -n dmscpeer addr add 10.81.0.2/24 dev vb && ip -n dmscpeer link set vb up");
+	return batch("ip", NULL,
+		     "link add va numtxqueues 4 numrxqueues 4 type veth"
+		     " peer name vb netns dmscpeer numtxqueues 4 numrxqueues 4\n"
+		     "addr add 10.81.0.1/24 dev va\n"
+		     "link set va up\n") ||
+	       batch("ip", "dmscpeer",
+		     "addr add 10.81.0.2/24 dev vb\n"
+		     "link set vb up\n");
+}
+
+/* A dmsc qdisc at each transmit queue, 2:1 to 2:4. */
+__attribute__((unused)) static void put_mq(void)
+{
+	TC("qdisc replace dev va root handle 2: mq\n"
+	   "qdisc replace dev va parent 2:1 dmsc\n"
+	   "qdisc replace dev va parent 2:2 dmsc\n"
+	   "qdisc replace dev va parent 2:3 dmsc\n"
+	   "qdisc replace dev va parent 2:4 dmsc\n");
 }
 
 /* The number of transmit queues in use, as ethtool -L does. */

@@ -21,7 +21,7 @@ static void test_places(void)
 		put_mq();
 		flows();
 		balanced(4);
-		TC("qdisc replace dev va root handle 1: tbf rate 4mbit burst 12000 limit 300000\n"
+		TC("qdisc replace dev va root handle 1: tbf rate 40mbit burst 12000 limit 300000\n"
 		   "qdisc add dev va parent 1:1 handle e: dmsc\n");
 		flows();
 		balanced(1);
@@ -96,7 +96,7 @@ static void in_a_namespace(void)
 		  "link set da up\n"
 		  "neigh add 10.82.0.2 lladdr 02:00:00:00:00:02 dev da nud permanent\n") ||
 	    batch("tc", NULL,
-		  "qdisc add dev da root handle 1: tbf rate 1mbit burst 12000 limit 100000\n"
+		  "qdisc add dev da root handle 1: tbf rate 20mbit burst 12000 limit 100000\n"
 		  "qdisc add dev da parent 1:1 handle d: dmsc\n"))
 		_exit(1);
 	send_forever(0, "10.82.0.2");

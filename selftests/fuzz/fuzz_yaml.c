@@ -15,17 +15,17 @@ struct all {
 };
 
 static const struct yaml_field fields[] = {
-	{ "name", YAML_NAME, offsetof(struct all, name), true, 0, 0 },
-	{ "hosts", YAML_HOSTS, offsetof(struct all, hosts), false, 0, 0 },
-	{ "text", YAML_TEXT, offsetof(struct all, text), false, 0, 32 },
-	{ "u64", YAML_U64, offsetof(struct all, u64), false, 3, 1000 },
-	{ "u32", YAML_U32, offsetof(struct all, u32), false, 0, UINT32_MAX },
-	{ "size", YAML_SIZE, offsetof(struct all, size), false, 1, 1ULL << 40 },
-	{ "rate", YAML_RATE, offsetof(struct all, rate), false, 1, 1ULL << 60 },
-	{ "time", YAML_TIME, offsetof(struct all, time), false, 0, 1ULL << 60 },
-	{ "number", YAML_NUMBER, offsetof(struct all, number), false, 1, 1000 },
-	{ "flag", YAML_BOOL, offsetof(struct all, flag), false, 0, 0 },
-	{ "list", YAML_SUBTREE, offsetof(struct all, list), false, 0, 0 },
+	YAML_FIELD("name", YAML_NAME, struct all, name, true, 0, 0),
+	YAML_FIELD("hosts", YAML_HOSTS, struct all, hosts, false, 0, 0),
+	YAML_FIELD("text", YAML_TEXT, struct all, text, false, 0, 0),
+	YAML_FIELD("u64", YAML_U64, struct all, u64, false, 3, 1000),
+	YAML_FIELD("u32", YAML_U32, struct all, u32, false, 0, UINT32_MAX),
+	YAML_FIELD("size", YAML_SIZE, struct all, size, false, 1, 1ULL << 40),
+	YAML_FIELD("rate", YAML_RATE, struct all, rate, false, 1, 1ULL << 60),
+	YAML_FIELD("time", YAML_TIME, struct all, time, false, 0, 1ULL << 60),
+	YAML_FIELD("number", YAML_NUMBER, struct all, number, false, 1, 1000),
+	YAML_FIELD("flag", YAML_BOOL, struct all, flag, false, 0, 0),
+	YAML_FIELD("list", YAML_SUBTREE, struct all, list, false, 0, 0),
 };
 
 static int read_all(struct yaml_file *f, yaml_node_t *node, const char *where, int depth)

@@ -49,13 +49,13 @@ struct raw_unwrap {
 };
 
 #define FIELD(type, member, kind, required, min, max) \
-	{ #member, kind, offsetof(struct type, member), required, min, max }
+	YAML_FIELD(#member, kind, struct type, member, required, min, max)
 
 static const struct yaml_field spec_fields[] = {
 	FIELD(raw_spec, devices, YAML_SUBTREE, false, 0, 0),
-	FIELD(raw_spec, mode, YAML_TEXT, false, 0, 16),
-	FIELD(raw_spec, source, YAML_TEXT, false, 0, INET6_ADDRSTRLEN),
-	FIELD(raw_spec, source6, YAML_TEXT, false, 0, INET6_ADDRSTRLEN),
+	FIELD(raw_spec, mode, YAML_TEXT, false, 0, 0),
+	FIELD(raw_spec, source, YAML_TEXT, false, 0, 0),
+	FIELD(raw_spec, source6, YAML_TEXT, false, 0, 0),
 	FIELD(raw_spec, seed, YAML_U64, false, 0, UINT64_MAX),
 	FIELD(raw_spec, flows, YAML_U32, false, 1024, FLOWS_MAX),
 	FIELD(raw_spec, insert_rate, YAML_U64, false, 0, RATE_MAX),
@@ -67,12 +67,12 @@ static const struct yaml_field spec_fields[] = {
 
 static const struct yaml_field service_fields[] = {
 	FIELD(raw_service, name, YAML_NAME, true, 0, 0),
-	FIELD(raw_service, address, YAML_TEXT, true, 0, INET6_ADDRSTRLEN),
+	FIELD(raw_service, address, YAML_TEXT, true, 0, 0),
 	FIELD(raw_service, port, YAML_U32, true, 1, 65535),
-	FIELD(raw_service, protocol, YAML_TEXT, false, 0, 8),
-	FIELD(raw_service, encap, YAML_TEXT, false, 0, 8),
+	FIELD(raw_service, protocol, YAML_TEXT, false, 0, 0),
+	FIELD(raw_service, encap, YAML_TEXT, false, 0, 0),
 	FIELD(raw_service, gue_port, YAML_U32, false, 1, 65535),
-	FIELD(raw_service, affinity, YAML_TEXT, false, 0, 8),
+	FIELD(raw_service, affinity, YAML_TEXT, false, 0, 0),
 	FIELD(raw_service, table, YAML_U32, false, MAGLEV_TABLE_MIN, MAGLEV_TABLE_MAX),
 	FIELD(raw_service, rate, YAML_NUMBER, false, 1, RATE_MAX),
 	FIELD(raw_service, syn_rate, YAML_NUMBER, false, 1, RATE_MAX),
@@ -82,15 +82,15 @@ static const struct yaml_field service_fields[] = {
 
 static const struct yaml_field instance_fields[] = {
 	FIELD(raw_instance, name, YAML_NAME, true, 0, 0),
-	FIELD(raw_instance, address, YAML_TEXT, true, 0, INET6_ADDRSTRLEN),
+	FIELD(raw_instance, address, YAML_TEXT, true, 0, 0),
 	FIELD(raw_instance, weight, YAML_U32, false, 0, MAGLEV_WEIGHT_MAX),
-	FIELD(raw_instance, state, YAML_TEXT, false, 0, 16),
+	FIELD(raw_instance, state, YAML_TEXT, false, 0, 0),
 };
 
 static const struct yaml_field unwrap_fields[] = {
 	FIELD(raw_unwrap, devices, YAML_SUBTREE, true, 0, 0),
 	FIELD(raw_unwrap, from, YAML_SUBTREE, true, 0, 0),
-	FIELD(raw_unwrap, encap, YAML_TEXT, false, 0, 8),
+	FIELD(raw_unwrap, encap, YAML_TEXT, false, 0, 0),
 	FIELD(raw_unwrap, gue_port, YAML_U32, false, 1, 65535),
 };
 

@@ -38,102 +38,102 @@ struct raw_parallel {
 	char recompute[16], exchanges[24], instances[16];
 };
 
-#define M(f) offsetof(struct raw_model, m.f)
-#define P(f) offsetof(struct raw_parallel, p.f)
+#define M(key, type, f, required, min, max) \
+	YAML_FIELD(key, type, struct raw_model, m.f, required, min, max)
+#define P(key, type, f, required, min, max) \
+	YAML_FIELD(key, type, struct raw_parallel, p.f, required, min, max)
 
 static const struct yaml_field job_fields[] = {
-	{ "name", YAML_NAME, offsetof(struct raw_job, job.name), true, 0, 0 },
-	{ "preset", YAML_NAME, offsetof(struct raw_job, preset), false, 0, 0 },
-	{ "model", YAML_SUBTREE, offsetof(struct raw_job, model), false, 0, 0 },
-	{ "parallel", YAML_SUBTREE, offsetof(struct raw_job, parallel), false, 0, 0 },
-	{ "tasks", YAML_SUBTREE, offsetof(struct raw_job, tasks), false, 0, 0 },
-	{ "flows", YAML_SUBTREE, offsetof(struct raw_job, flows), false, 0, 0 },
-	{ "period", YAML_TIME, offsetof(struct raw_job, period), false, 1, MAX_PERIOD },
-	{ "gpu_flops", YAML_NUMBER, offsetof(struct raw_job, job.gpu_flops), false, 1000000000ULL,
-	  1000000000000000000ULL },
-	{ "bulk", YAML_SUBTREE, offsetof(struct raw_job, bulk), false, 0, 0 },
-	{ "first_sid", YAML_U32, offsetof(struct raw_job, job.first_sid), false, 1, LAST_SID },
-	{ "sids", YAML_SUBTREE, offsetof(struct raw_job, sids), false, 0, 0 },
-	{ "module", YAML_TEXT, offsetof(struct raw_job, job.module), false, 0,
-	  sizeof(((struct job *)0)->module) },
-	{ "placement", YAML_SUBTREE, offsetof(struct raw_job, placement), false, 0, 0 },
+	YAML_FIELD("name", YAML_NAME, struct raw_job, job.name, true, 0, 0),
+	YAML_FIELD("preset", YAML_NAME, struct raw_job, preset, false, 0, 0),
+	YAML_FIELD("model", YAML_SUBTREE, struct raw_job, model, false, 0, 0),
+	YAML_FIELD("parallel", YAML_SUBTREE, struct raw_job, parallel, false, 0, 0),
+	YAML_FIELD("tasks", YAML_SUBTREE, struct raw_job, tasks, false, 0, 0),
+	YAML_FIELD("flows", YAML_SUBTREE, struct raw_job, flows, false, 0, 0),
+	YAML_FIELD("period", YAML_TIME, struct raw_job, period, false, 1, MAX_PERIOD),
+	YAML_FIELD("gpu_flops", YAML_NUMBER, struct raw_job, job.gpu_flops, false, 1000000000ULL,
+		   1000000000000000000ULL),
+	YAML_FIELD("bulk", YAML_SUBTREE, struct raw_job, bulk, false, 0, 0),
+	YAML_FIELD("first_sid", YAML_U32, struct raw_job, job.first_sid, false, 1, LAST_SID),
+	YAML_FIELD("sids", YAML_SUBTREE, struct raw_job, sids, false, 0, 0),
+	YAML_FIELD("module", YAML_TEXT, struct raw_job, job.module, false, 0, 0),
+	YAML_FIELD("placement", YAML_SUBTREE, struct raw_job, placement, false, 0, 0),
 };
 
 static const struct yaml_field model_fields[] = {
-	{ "layers", YAML_U64, M(layers), true, 1, 100000 },
-	{ "hidden", YAML_U64, M(hidden), true, 8, 1 << 20 },
-	{ "ffn", YAML_U64, M(ffn), false, 8, 1 << 22 },
-	{ "heads", YAML_U64, M(heads), false, 1, 1 << 16 },
-	{ "sequence", YAML_U64, M(sequence), true, 1, 1 << 24 },
-	{ "vocabulary", YAML_U64, M(vocabulary), true, 1, 1 << 28 },
-	{ "kv_heads", YAML_U64, M(kv_heads), false, 1, 1 << 16 },
-	{ "head_size", YAML_U64, M(head_size), false, 1, 1 << 16 },
-	{ "gated", YAML_BOOL, M(gated), false, 0, 0 },
-	{ "bias", YAML_BOOL, M(bias), false, 0, 0 },
-	{ "rms_norm", YAML_BOOL, M(rms_norm), false, 0, 0 },
-	{ "learned_positions", YAML_BOOL, M(learned_positions), false, 0, 0 },
-	{ "tied", YAML_BOOL, M(tied), false, 0, 0 },
-	{ "mla", YAML_SUBTREE, offsetof(struct raw_model, mla), false, 0, 0 },
-	{ "moe", YAML_SUBTREE, offsetof(struct raw_model, moe), false, 0, 0 },
-	{ "precision", YAML_SUBTREE, offsetof(struct raw_model, precision), false, 0, 0 },
+	M("layers", YAML_U64, layers, true, 1, 100000),
+	M("hidden", YAML_U64, hidden, true, 8, 1 << 20),
+	M("ffn", YAML_U64, ffn, false, 8, 1 << 22),
+	M("heads", YAML_U64, heads, false, 1, 1 << 16),
+	M("sequence", YAML_U64, sequence, true, 1, 1 << 24),
+	M("vocabulary", YAML_U64, vocabulary, true, 1, 1 << 28),
+	M("kv_heads", YAML_U64, kv_heads, false, 1, 1 << 16),
+	M("head_size", YAML_U64, head_size, false, 1, 1 << 16),
+	M("gated", YAML_BOOL, gated, false, 0, 0),
+	M("bias", YAML_BOOL, bias, false, 0, 0),
+	M("rms_norm", YAML_BOOL, rms_norm, false, 0, 0),
+	M("learned_positions", YAML_BOOL, learned_positions, false, 0, 0),
+	M("tied", YAML_BOOL, tied, false, 0, 0),
+	YAML_FIELD("mla", YAML_SUBTREE, struct raw_model, mla, false, 0, 0),
+	YAML_FIELD("moe", YAML_SUBTREE, struct raw_model, moe, false, 0, 0),
+	YAML_FIELD("precision", YAML_SUBTREE, struct raw_model, precision, false, 0, 0),
 };
 
 static const struct yaml_field mla_fields[] = {
-	{ "q_rank", YAML_U64, M(q_rank), false, 1, 1 << 16 },
-	{ "kv_rank", YAML_U64, M(kv_rank), true, 1, 1 << 16 },
-	{ "rope", YAML_U64, M(rope), true, 1, 1 << 16 },
-	{ "value", YAML_U64, M(value), true, 1, 1 << 16 },
+	M("q_rank", YAML_U64, q_rank, false, 1, 1 << 16),
+	M("kv_rank", YAML_U64, kv_rank, true, 1, 1 << 16),
+	M("rope", YAML_U64, rope, true, 1, 1 << 16),
+	M("value", YAML_U64, value, true, 1, 1 << 16),
 };
 
 static const struct yaml_field moe_fields[] = {
-	{ "experts", YAML_U64, M(experts), true, 2, 65536 },
-	{ "topk", YAML_U64, M(topk), true, 1, 64 },
-	{ "every", YAML_U64, M(moe_every), false, 1, 1000 },
-	{ "ffn", YAML_U64, M(moe_ffn), false, 8, 1 << 22 },
-	{ "shared", YAML_U64, M(moe_shared), false, 0, 64 },
-	{ "first_dense", YAML_U64, M(moe_first_dense), false, 0, 100000 },
-	{ "capacity", YAML_NUMBER, M(moe_capacity), false, 0, 1000 },
+	M("experts", YAML_U64, experts, true, 2, 65536),
+	M("topk", YAML_U64, topk, true, 1, 64),
+	M("every", YAML_U64, moe_every, false, 1, 1000),
+	M("ffn", YAML_U64, moe_ffn, false, 8, 1 << 22),
+	M("shared", YAML_U64, moe_shared, false, 0, 64),
+	M("first_dense", YAML_U64, moe_first_dense, false, 0, 100000),
+	M("capacity", YAML_NUMBER, moe_capacity, false, 0, 1000),
 };
 
 static const struct yaml_field precision_fields[] = {
-	{ "parameters", YAML_U32, M(param_bytes), false, 1, 8 },
-	{ "gradients", YAML_U32, M(grad_bytes), false, 1, 8 },
-	{ "activations", YAML_U32, M(act_bytes), false, 1, 8 },
+	M("parameters", YAML_U32, param_bytes, false, 1, 8),
+	M("gradients", YAML_U32, grad_bytes, false, 1, 8),
+	M("activations", YAML_U32, act_bytes, false, 1, 8),
 };
 
 static const struct yaml_field parallel_fields[] = {
-	{ "tensor", YAML_U64, P(tensor), false, 1, MAX_RANKS },
-	{ "pipeline", YAML_U64, P(pipeline), false, 1, MAX_RANKS },
-	{ "data", YAML_U64, P(data), false, 1, MAX_RANKS },
-	{ "expert", YAML_U64, P(expert), false, 1, MAX_RANKS },
-	{ "context", YAML_U64, P(context), false, 1, MAX_RANKS },
-	{ "interleave", YAML_U64, P(interleave), false, 1, 1000 },
-	{ "sequence", YAML_BOOL, P(sequence_parallel), false, 0, 0 },
-	{ "zero", YAML_U32, P(zero), false, 0, 3 },
-	{ "micro_batch", YAML_U64, P(micro_batch), false, 1, 65536 },
-	{ "micro_batches", YAML_U64, P(micro_batches), false, 1, MAX_BATCHES },
-	{ "global_batch", YAML_U64, offsetof(struct raw_parallel, global_batch), false, 1,
-	  1ULL << 40 },
-	{ "recompute", YAML_TEXT, offsetof(struct raw_parallel, recompute), false, 0, 16 },
-	{ "bucket", YAML_SIZE, P(bucket), false, 1 << 12, MAX_MESSAGE },
-	{ "overlap", YAML_BOOL, P(overlap), false, 0, 0 },
-	{ "scatter_gather", YAML_BOOL, P(scatter_gather), false, 0, 0 },
-	{ "uneven", YAML_BOOL, P(uneven), false, 0, 0 },
-	{ "exchanges", YAML_TEXT, offsetof(struct raw_parallel, exchanges), false, 0, 24 },
-	{ "instances", YAML_TEXT, offsetof(struct raw_parallel, instances), false, 0, 16 },
+	P("tensor", YAML_U64, tensor, false, 1, MAX_RANKS),
+	P("pipeline", YAML_U64, pipeline, false, 1, MAX_RANKS),
+	P("data", YAML_U64, data, false, 1, MAX_RANKS),
+	P("expert", YAML_U64, expert, false, 1, MAX_RANKS),
+	P("context", YAML_U64, context, false, 1, MAX_RANKS),
+	P("interleave", YAML_U64, interleave, false, 1, 1000),
+	P("sequence", YAML_BOOL, sequence_parallel, false, 0, 0),
+	P("zero", YAML_U32, zero, false, 0, 3),
+	P("micro_batch", YAML_U64, micro_batch, false, 1, 65536),
+	P("micro_batches", YAML_U64, micro_batches, false, 1, MAX_BATCHES),
+	YAML_FIELD("global_batch", YAML_U64, struct raw_parallel, global_batch, false, 1, 1ULL << 40),
+	YAML_FIELD("recompute", YAML_TEXT, struct raw_parallel, recompute, false, 0, 0),
+	P("bucket", YAML_SIZE, bucket, false, 1 << 12, MAX_MESSAGE),
+	P("overlap", YAML_BOOL, overlap, false, 0, 0),
+	P("scatter_gather", YAML_BOOL, scatter_gather, false, 0, 0),
+	P("uneven", YAML_BOOL, uneven, false, 0, 0),
+	YAML_FIELD("exchanges", YAML_TEXT, struct raw_parallel, exchanges, false, 0, 0),
+	YAML_FIELD("instances", YAML_TEXT, struct raw_parallel, instances, false, 0, 0),
 };
 
 static const struct yaml_field bulk_fields[] = {
-	{ "name", YAML_NAME, offsetof(struct job_bulk, name), true, 0, 0 },
-	{ "from", YAML_HOSTS, offsetof(struct job_bulk, from), true, 0, 0 },
-	{ "to", YAML_HOSTS, offsetof(struct job_bulk, to), true, 0, 0 },
-	{ "bytes", YAML_SIZE, offsetof(struct job_bulk, bytes), true, 1, MAX_MESSAGE },
-	{ "streams", YAML_U32, offsetof(struct job_bulk, streams), false, 1, 64 },
+	YAML_FIELD("name", YAML_NAME, struct job_bulk, name, true, 0, 0),
+	YAML_FIELD("from", YAML_HOSTS, struct job_bulk, from, true, 0, 0),
+	YAML_FIELD("to", YAML_HOSTS, struct job_bulk, to, true, 0, 0),
+	YAML_FIELD("bytes", YAML_SIZE, struct job_bulk, bytes, true, 1, MAX_MESSAGE),
+	YAML_FIELD("streams", YAML_U32, struct job_bulk, streams, false, 1, 64),
 };
 
 static const struct yaml_field sid_fields[] = {
-	{ "instance", YAML_NAME, offsetof(struct job_sid, instance), true, 0, 0 },
-	{ "sid", YAML_U32, offsetof(struct job_sid, sid), true, 1, LAST_SID },
+	YAML_FIELD("instance", YAML_NAME, struct job_sid, instance, true, 0, 0),
+	YAML_FIELD("sid", YAML_U32, struct job_sid, sid, true, 1, LAST_SID),
 };
 
 static int no_divisor(struct yaml_file *f, yaml_node_t *node, const char *where, const char *key,

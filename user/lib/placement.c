@@ -25,16 +25,16 @@ struct raw_place {
 };
 
 static const struct yaml_field fields[] = {
-	{ "hosts", YAML_TEXT, offsetof(struct raw, hosts), false, 0, LIST_LEN },
-	{ "ranks_per_host", YAML_U32, offsetof(struct raw, per_host), false, 1, 64 },
-	{ "distribution", YAML_TEXT, offsetof(struct raw, distribution), false, 0, 16 },
-	{ "ranks", YAML_SUBTREE, offsetof(struct raw, ranks), false, 0, 0 },
+	YAML_FIELD("hosts", YAML_TEXT, struct raw, hosts, false, 0, 0),
+	YAML_FIELD("ranks_per_host", YAML_U32, struct raw, per_host, false, 1, 64),
+	YAML_FIELD("distribution", YAML_TEXT, struct raw, distribution, false, 0, 0),
+	YAML_FIELD("ranks", YAML_SUBTREE, struct raw, ranks, false, 0, 0),
 };
 
 static const struct yaml_field place_fields[] = {
-	{ "ranks", YAML_TEXT, offsetof(struct raw_place, ranks), true, 0, 32 },
-	{ "host", YAML_NAME, offsetof(struct raw_place, host), true, 0, 0 },
-	{ "gpu", YAML_U32, offsetof(struct raw_place, gpu), false, 0, 63 },
+	YAML_FIELD("ranks", YAML_TEXT, struct raw_place, ranks, true, 0, 0),
+	YAML_FIELD("host", YAML_NAME, struct raw_place, host, true, 0, 0),
+	YAML_FIELD("gpu", YAML_U32, struct raw_place, gpu, false, 0, 63),
 };
 
 struct list {

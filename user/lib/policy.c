@@ -74,10 +74,10 @@ static int read_rule(struct yaml_file *f, yaml_node_t *node, struct policy *p)
 		yaml_node_t *classes;
 	} raw = { .action = "allow" };
 	static const struct yaml_field fields[] = {
-		{ "from", YAML_NAME, offsetof(typeof(raw), from), true, 0, 0 },
-		{ "to", YAML_NAME, offsetof(typeof(raw), to), true, 0, 0 },
-		{ "action", YAML_NAME, offsetof(typeof(raw), action), false, 0, 0 },
-		{ "classes", YAML_SUBTREE, offsetof(typeof(raw), classes), false, 0, 0 },
+		YAML_FIELD("from", YAML_NAME, typeof(raw), from, true, 0, 0),
+		YAML_FIELD("to", YAML_NAME, typeof(raw), to, true, 0, 0),
+		YAML_FIELD("action", YAML_NAME, typeof(raw), action, false, 0, 0),
+		YAML_FIELD("classes", YAML_SUBTREE, typeof(raw), classes, false, 0, 0),
 	};
 	struct policy_rule *r = &p->rules[p->nr_rules];
 	int ret;
@@ -117,8 +117,8 @@ int policy_read(struct yaml_file *f, yaml_node_t *node, struct policy *out)
 		yaml_node_t *rules;
 	} raw = { .action = "allow" };
 	static const struct yaml_field fields[] = {
-		{ "default", YAML_NAME, offsetof(typeof(raw), action), false, 0, 0 },
-		{ "rules", YAML_SUBTREE, offsetof(typeof(raw), rules), false, 0, 0 },
+		YAML_FIELD("default", YAML_NAME, typeof(raw), action, false, 0, 0),
+		YAML_FIELD("rules", YAML_SUBTREE, typeof(raw), rules, false, 0, 0),
 	};
 	struct policy *p = calloc(1, sizeof(*p));
 	size_t n = 0;

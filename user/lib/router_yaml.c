@@ -38,22 +38,22 @@ struct raw_instance {
 };
 
 #define FIELD(type, member, kind, required, min, max) \
-	{ #member, kind, offsetof(struct type, member), required, min, max }
+	YAML_FIELD(#member, kind, struct type, member, required, min, max)
 
 static const struct yaml_field spec_fields[] = {
 	FIELD(raw_spec, seed, YAML_U64, false, 0, UINT64_MAX),
-	FIELD(raw_spec, plan, YAML_TEXT, false, 0, 256),
-	FIELD(raw_spec, topology, YAML_TEXT, false, 0, 256),
+	FIELD(raw_spec, plan, YAML_TEXT, false, 0, 0),
+	FIELD(raw_spec, topology, YAML_TEXT, false, 0, 0),
 	FIELD(raw_spec, services, YAML_SUBTREE, true, 0, 0),
 };
 
 static const struct yaml_field service_fields[] = {
 	FIELD(raw_service, name, YAML_NAME, true, 0, 0),
-	FIELD(raw_service, address, YAML_TEXT, true, 0, INET6_ADDRSTRLEN),
+	FIELD(raw_service, address, YAML_TEXT, true, 0, 0),
 	FIELD(raw_service, port, YAML_U32, true, 1, 65535),
-	FIELD(raw_service, protocol, YAML_TEXT, false, 0, 8),
-	FIELD(raw_service, method, YAML_TEXT, false, 0, 8),
-	FIELD(raw_service, affinity, YAML_TEXT, false, 0, 8),
+	FIELD(raw_service, protocol, YAML_TEXT, false, 0, 0),
+	FIELD(raw_service, method, YAML_TEXT, false, 0, 0),
+	FIELD(raw_service, affinity, YAML_TEXT, false, 0, 0),
 	FIELD(raw_service, spill, YAML_U32, false, 1, ROUTER_SPILL_MAX),
 	FIELD(raw_service, table, YAML_U32, false, MAGLEV_TABLE_MIN, MAGLEV_TABLE_MAX),
 	FIELD(raw_service, instances, YAML_SUBTREE, true, 0, 0),
@@ -61,13 +61,13 @@ static const struct yaml_field service_fields[] = {
 
 static const struct yaml_field instance_fields[] = {
 	FIELD(raw_instance, name, YAML_NAME, true, 0, 0),
-	FIELD(raw_instance, address, YAML_TEXT, false, 0, INET6_ADDRSTRLEN),
+	FIELD(raw_instance, address, YAML_TEXT, false, 0, 0),
 	FIELD(raw_instance, port, YAML_U32, false, 1, 65535),
-	FIELD(raw_instance, class, YAML_TEXT, false, 0, 16),
+	FIELD(raw_instance, class, YAML_TEXT, false, 0, 0),
 	FIELD(raw_instance, host, YAML_NAME, false, 0, 0),
 	FIELD(raw_instance, weight, YAML_U32, false, 0, MAGLEV_WEIGHT_MAX),
 	FIELD(raw_instance, priority, YAML_U32, false, 0, ROUTER_PRIORITY_MAX),
-	FIELD(raw_instance, state, YAML_TEXT, false, 0, 16),
+	FIELD(raw_instance, state, YAML_TEXT, false, 0, 0),
 };
 
 /* What is read, and what its names are looked up in. */

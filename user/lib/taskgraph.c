@@ -14,12 +14,12 @@
 #define MAX_TIME      1000000000000000ULL /* ns, eleven days */
 
 static const struct yaml_field task_fields[] = {
-	{ "name", YAML_NAME, offsetof(struct task, name), true, 0, 0 },
-	{ "compute", YAML_TIME, offsetof(struct task, compute), false, 0, MAX_TIME },
-	{ "instances", YAML_U32, offsetof(struct task, instances), false, 1, MAX_INSTANCES },
-	{ "gpus", YAML_U32, offsetof(struct task, gpus), false, 0, 64 },
-	{ "host", YAML_NAME, offsetof(struct task, host), false, 0, 0 },
-	{ "deadline", YAML_TIME, offsetof(struct task, deadline), false, 1, MAX_TIME },
+	YAML_FIELD("name", YAML_NAME, struct task, name, true, 0, 0),
+	YAML_FIELD("compute", YAML_TIME, struct task, compute, false, 0, MAX_TIME),
+	YAML_FIELD("instances", YAML_U32, struct task, instances, false, 1, MAX_INSTANCES),
+	YAML_FIELD("gpus", YAML_U32, struct task, gpus, false, 0, 64),
+	YAML_FIELD("host", YAML_NAME, struct task, host, false, 0, 0),
+	YAML_FIELD("deadline", YAML_TIME, struct task, deadline, false, 1, MAX_TIME),
 };
 
 struct raw_flow {
@@ -29,12 +29,12 @@ struct raw_flow {
 };
 
 static const struct yaml_field flow_fields[] = {
-	{ "from", YAML_NAME, offsetof(struct raw_flow, from), true, 0, 0 },
-	{ "to", YAML_NAME, offsetof(struct raw_flow, to), true, 0, 0 },
-	{ "bytes", YAML_SIZE, offsetof(struct raw_flow, f.bytes), true, 1, MAX_BYTES },
-	{ "class", YAML_TEXT, offsetof(struct raw_flow, class), false, 0, 16 },
-	{ "spread", YAML_TEXT, offsetof(struct raw_flow, spread), false, 0, 16 },
-	{ "deadline", YAML_TIME, offsetof(struct raw_flow, f.deadline), false, 1, MAX_TIME },
+	YAML_FIELD("from", YAML_NAME, struct raw_flow, from, true, 0, 0),
+	YAML_FIELD("to", YAML_NAME, struct raw_flow, to, true, 0, 0),
+	YAML_FIELD("bytes", YAML_SIZE, struct raw_flow, f.bytes, true, 1, MAX_BYTES),
+	YAML_FIELD("class", YAML_TEXT, struct raw_flow, class, false, 0, 0),
+	YAML_FIELD("spread", YAML_TEXT, struct raw_flow, spread, false, 0, 0),
+	YAML_FIELD("deadline", YAML_TIME, struct raw_flow, f.deadline, false, 1, MAX_TIME),
 };
 
 /* A task by its name, through indexes that are sorted by name. */

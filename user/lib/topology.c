@@ -32,31 +32,31 @@ struct raw_link {
 };
 
 static const struct yaml_field topology_fields[] = {
-	{ "name", YAML_NAME, offsetof(struct raw_topology, name), true, 0, 0 },
-	{ "hosts", YAML_SUBTREE, offsetof(struct raw_topology, hosts), false, 0, 0 },
-	{ "switches", YAML_SUBTREE, offsetof(struct raw_topology, switches), false, 0, 0 },
-	{ "links", YAML_SUBTREE, offsetof(struct raw_topology, links), false, 0, 0 },
-	{ "generate", YAML_SUBTREE, offsetof(struct raw_topology, generate), false, 0, 0 },
-	{ "import", YAML_SUBTREE, offsetof(struct raw_topology, import), false, 0, 0 },
+	YAML_FIELD("name", YAML_NAME, struct raw_topology, name, true, 0, 0),
+	YAML_FIELD("hosts", YAML_SUBTREE, struct raw_topology, hosts, false, 0, 0),
+	YAML_FIELD("switches", YAML_SUBTREE, struct raw_topology, switches, false, 0, 0),
+	YAML_FIELD("links", YAML_SUBTREE, struct raw_topology, links, false, 0, 0),
+	YAML_FIELD("generate", YAML_SUBTREE, struct raw_topology, generate, false, 0, 0),
+	YAML_FIELD("import", YAML_SUBTREE, struct raw_topology, import, false, 0, 0),
 };
 
 static const struct yaml_field host_fields[] = {
-	{ "name", YAML_NAME, offsetof(struct raw_node, name), true, 0, 0 },
-	{ "gpus", YAML_U64, offsetof(struct raw_node, gpus), true, 0, 64 },
-	{ "address", YAML_TEXT, offsetof(struct raw_node, address), true, 0, 48 },
+	YAML_FIELD("name", YAML_NAME, struct raw_node, name, true, 0, 0),
+	YAML_FIELD("gpus", YAML_U64, struct raw_node, gpus, true, 0, 64),
+	YAML_FIELD("address", YAML_TEXT, struct raw_node, address, true, 0, 0),
 };
 
 static const struct yaml_field switch_fields[] = {
-	{ "name", YAML_NAME, offsetof(struct raw_node, name), true, 0, 0 },
-	{ "tier", YAML_TEXT, offsetof(struct raw_node, tier), true, 0, 8 },
-	{ "address", YAML_TEXT, offsetof(struct raw_node, address), true, 0, 48 },
+	YAML_FIELD("name", YAML_NAME, struct raw_node, name, true, 0, 0),
+	YAML_FIELD("tier", YAML_TEXT, struct raw_node, tier, true, 0, 0),
+	YAML_FIELD("address", YAML_TEXT, struct raw_node, address, true, 0, 0),
 };
 
 static const struct yaml_field link_fields[] = {
-	{ "a", YAML_TEXT, offsetof(struct raw_link, a), true, 0, 96 },
-	{ "b", YAML_TEXT, offsetof(struct raw_link, b), true, 0, 96 },
-	{ "subnet", YAML_TEXT, offsetof(struct raw_link, subnet), true, 0, 64 },
-	{ "rate", YAML_RATE, offsetof(struct raw_link, rate), true, 1000000, 10000000000000ULL },
+	YAML_FIELD("a", YAML_TEXT, struct raw_link, a, true, 0, 0),
+	YAML_FIELD("b", YAML_TEXT, struct raw_link, b, true, 0, 0),
+	YAML_FIELD("subnet", YAML_TEXT, struct raw_link, subnet, true, 0, 0),
+	YAML_FIELD("rate", YAML_RATE, struct raw_link, rate, true, 1000000, 10000000000000ULL),
 };
 
 static void map_v4(struct dmsc_addr *addr, uint32_t host_order)

@@ -15,17 +15,17 @@ struct raw {
 };
 
 static const struct yaml_field fields[] = {
-	{ "fabric", YAML_TEXT, offsetof(struct raw, fabric), true, 0, 32 },
-	{ "k", YAML_U64, offsetof(struct raw, k), false, 2, 64 },
-	{ "segments", YAML_U64, offsetof(struct raw, segments), false, 1, 65536 },
-	{ "leaves", YAML_U64, offsetof(struct raw, leaves), false, 1, 65536 },
-	{ "spines", YAML_U64, offsetof(struct raw, spines), false, 1, 1024 },
-	{ "hosts", YAML_U64, offsetof(struct raw, hosts), false, 1, 65536 },
-	{ "rails", YAML_U64, offsetof(struct raw, rails), false, 1, 64 },
-	{ "gpus", YAML_U64, offsetof(struct raw, gpus), true, 1, 64 },
-	{ "rate", YAML_RATE, offsetof(struct raw, rate), true, 1000000, 10000000000000ULL },
-	{ "uplink_rate", YAML_RATE, offsetof(struct raw, uplink_rate), false, 1000000,
-	  10000000000000ULL },
+	YAML_FIELD("fabric", YAML_TEXT, struct raw, fabric, true, 0, 0),
+	YAML_FIELD("k", YAML_U64, struct raw, k, false, 2, 64),
+	YAML_FIELD("segments", YAML_U64, struct raw, segments, false, 1, 65536),
+	YAML_FIELD("leaves", YAML_U64, struct raw, leaves, false, 1, 65536),
+	YAML_FIELD("spines", YAML_U64, struct raw, spines, false, 1, 1024),
+	YAML_FIELD("hosts", YAML_U64, struct raw, hosts, false, 1, 65536),
+	YAML_FIELD("rails", YAML_U64, struct raw, rails, false, 1, 64),
+	YAML_FIELD("gpus", YAML_U64, struct raw, gpus, true, 1, 64),
+	YAML_FIELD("rate", YAML_RATE, struct raw, rate, true, 1000000, 10000000000000ULL),
+	YAML_FIELD("uplink_rate", YAML_RATE, struct raw, uplink_rate, false, 1000000,
+		   10000000000000ULL),
 };
 
 struct generator {

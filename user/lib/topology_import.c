@@ -16,12 +16,12 @@ struct raw {
 };
 
 static const struct yaml_field fields[] = {
-	{ "format", YAML_TEXT, offsetof(struct raw, format), true, 0, 32 },
-	{ "file", YAML_TEXT, offsetof(struct raw, file), true, 0, 1024 },
-	{ "gpus", YAML_U64, offsetof(struct raw, gpus), false, 1, 64 },
-	{ "rate", YAML_RATE, offsetof(struct raw, rate), false, 1000000, 10000000000000ULL },
-	{ "uplink_rate", YAML_RATE, offsetof(struct raw, uplink_rate), false, 1000000,
-	  10000000000000ULL },
+	YAML_FIELD("format", YAML_TEXT, struct raw, format, true, 0, 0),
+	YAML_FIELD("file", YAML_TEXT, struct raw, file, true, 0, 0),
+	YAML_FIELD("gpus", YAML_U64, struct raw, gpus, false, 1, 64),
+	YAML_FIELD("rate", YAML_RATE, struct raw, rate, false, 1000000, 10000000000000ULL),
+	YAML_FIELD("uplink_rate", YAML_RATE, struct raw, uplink_rate, false, 1000000,
+		   10000000000000ULL),
 };
 
 static const struct format {

@@ -394,11 +394,12 @@ static int read_scalar(struct yaml_file *f, yaml_node_t *node, const char *name,
 	case YAML_NAME:
 	case YAML_HOSTS:
 		ok = is_name(s) || (field->type == YAML_HOSTS && !strcmp(s, "*"));
+		ok = ok && strlen(s) < field->size;
 		if (ok)
 			strcpy(member, s);
 		break;
 	case YAML_TEXT:
-		ok = *s && strlen(s) < field->max;
+		ok = *s && strlen(s) < field->size;
 		if (ok)
 			strcpy(member, s);
 		break;

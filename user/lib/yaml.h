@@ -13,6 +13,7 @@
 #include <yaml.h>
 
 #include "lib/error.h"
+#include "lib/model.h"
 
 #define YAML_FILE_MAX (4U << 20) /* bytes */
 
@@ -26,7 +27,7 @@ struct yaml_file {
 enum yaml_type {
 	YAML_NAME,    /* char[64]: letters, digits, ._-; becomes part of paths */
 	YAML_HOSTS,   /* char[64]: a name, or "*" */
-	YAML_TEXT,    /* char[max], any printable text */
+	YAML_TEXT,    /* char[], any text that fits with its final 0 */
 	YAML_U64,     /* uint64_t in min..max */
 	YAML_U32,     /* uint32_t in min..max */
 	YAML_SIZE,    /* uint64_t, bytes: 4096, 16KiB, 1GB */
@@ -40,10 +41,41 @@ enum yaml_type {
 struct yaml_field {
 	const char *key;
 	enum yaml_type type;
-	size_t offset; /* of the member in the struct */
+	size_t offset, size; /* of the member in the struct, bytes */
 	bool required;
-	uint64_t min, max;
+	uint64_t min, max; /* of numbers */
 };
+
+/*
+ * A field of a table, the only way to write one: offset and size come from the
+ * member, and one that cannot hold what @kind writes there (a name in char[16],
+ * 64 bits in a uint32_t) does not compile.
+ */
+#define YAML_FIELD(key, kind, type, member, required, min, max)   \
+	{ key,                                                    \
+	  kind,                                                   \
+	  offsetof(type, member) + YAML_FITS(kind, type, member), \
+	  sizeof(((type *)0)->member),                            \
+	  required,                                               \
+	  min,                                                    \
+	  max }
+
+#define YAML_IS(type, member, what) \
+	__builtin_types_compatible_p(__typeof__(((type *)0)->member), what)
+
+/* clang-format off */
+#define YAML_HOLDS(kind, type, member)                                                          \
+	((kind) == YAML_NAME || (kind) == YAML_HOSTS ? YAML_IS(type, member, char[MODEL_NAME_LEN]) : \
+	 (kind) == YAML_TEXT                         ? YAML_IS(type, member, char[]) :          \
+	 (kind) == YAML_U32                          ? YAML_IS(type, member, uint32_t) :        \
+	 (kind) == YAML_NUMBER                       ? YAML_IS(type, member, double) :          \
+	 (kind) == YAML_BOOL                         ? YAML_IS(type, member, bool) :            \
+	 (kind) == YAML_SUBTREE                      ? YAML_IS(type, member, yaml_node_t *) :   \
+						       YAML_IS(type, member, uint64_t))
+/* clang-format on */
+
+/* 0, or an array of negative size, which no compiler takes. */
+#define YAML_FITS(kind, type, member) (sizeof(char[YAML_HOLDS(kind, type, member) ? 1 : -1]) - 1)
 
 /* -errno when the file cannot be read or is not one YAML document; else to be closed. */
 int yaml_open(struct yaml_file *f, const char *file, struct dmsc_error *err);

@@ -101,8 +101,7 @@ static inline void check_paths(const struct plan *p)
 			continue;
 		}
 		assert_true(f->path < p->nr_paths);
-		for (k = 0; k < p->paths[f->path].nr_edges; k++)
-			load[p->paths[f->path].edges[k]] += f->bytes * p->paths[f->path].share[k];
+		plan_flow_load(p, f, 1, load);
 	}
 	for (i = 0; i < 2 * p->topo.nr_links; i++)
 		assert_true(load[i] - p->edge_load[i] < 1 && p->edge_load[i] - load[i] < 1);

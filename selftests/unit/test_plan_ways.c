@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 
 /* The example with what it does not use itself. */
 static char *with_ways(struct plan *p)
@@ -123,10 +124,184 @@ static void test_refusals(void **state)
 	plan_free(&p);
 }
 
+/* The example, with the text @from of its job or topology replaced. */
+static struct plan changed_plan(const char *from, const char *to, const char *rail1)
+{
+	size_t len;
+	char *job = slurp(EXAMPLE_JOB, &len), *topo = slurp(EXAMPLE_TOPO, &len), *text, *at;
+	char *job_file, *topo_file;
+	struct plan p;
+
+	at = strstr(job, from);
+	assert_non_null(at);
+	assert_true(asprintf(&text, "%.*s%s%s", (int)(at - job), job, to, at + strlen(from)) > 0);
+	job_file = temp_file(text, strlen(text));
+	/* The second rail of every host at another rate. */
+	for (at = topo; rail1 && (at = strstr(at, ":rail1\"")); at++) {
+		char *rate = strstr(at, "400Gbit");
+
+		assert_non_null(rate);
+		memcpy(rate, rail1, strlen("400Gbit"));
+	}
+	topo_file = temp_file(topo, strlen(topo));
+	p = make_plan(job_file, topo_file, NULL);
+	unlink(job_file);
+	unlink(topo_file);
+	free(job_file);
+	free(topo_file);
+	free(job);
+	free(topo);
+	free(text);
+	return p;
+}
+
+/* Worst load by hand, from the flows' paths and weights. */
+static double worst_load(const struct plan *p)
+{
+	double *load = calloc(2 * p->topo.nr_links, sizeof(*load)), worst = 0;
+
+	for (uint32_t i = 0; i < p->nr_flows; i++) {
+		const struct plan_flow *f = &p->flows[i];
+		double sum = 0;
+
+		for (uint32_t w = 0; w < f->nr_ways; w++)
+			sum += p->ways[f->first_way + w].weight;
+		for (uint32_t w = 0; f->path != MODEL_NONE && w < (f->nr_ways ? f->nr_ways : 1);
+		     w++) {
+			const struct plan_way *way = &p->ways[f->first_way + w];
+			const struct plan_path *path = &p->paths[f->nr_ways ? way->path : f->path];
+
+			for (uint32_t k = 0; k < path->nr_edges; k++)
+				load[path->edges[k]] += f->bytes * path->share[k] *
+							(f->nr_ways ? way->weight / sum : 1);
+		}
+	}
+	for (uint32_t e = 0; e < 2 * p->topo.nr_links; e++) {
+		assert_true(fabs(load[e] - p->edge_load[e]) <= 1e-6 * load[e] + 1);
+		worst = fmax(worst, 8 * load[e] / p->topo.links[e / 2].rate);
+	}
+	free(load);
+	return worst;
+}
+
+/* Flows of one class between two instances name the same ways; returns how many have any. */
+static uint32_t check_groups(const struct plan *p)
+{
+	uint32_t spread = 0;
+
+	for (uint32_t i = 0; i < p->nr_flows; i++) {
+		const struct plan_flow *f = &p->flows[i];
+		bool among = !f->nr_ways;
+
+		spread += f->nr_ways > 0;
+		assert_true(f->nr_ways != 1 && f->nr_ways <= DMSC_MAX_WAYS);
+		for (uint32_t w = 0; w < f->nr_ways; w++) {
+			const struct plan_way *way = &p->ways[f->first_way + w];
+
+			assert_true(way->weight >= 1 && way->weight <= PLAN_WEIGHT_MAX);
+			assert_int_equal(p->paths[way->path].src_host, p->instances[f->src].host);
+			assert_int_equal(p->paths[way->path].dst_host, p->instances[f->dst].host);
+			among |= way->path == f->path;
+		}
+		assert_true(among);
+		for (uint32_t k = 0; k < i; k++) {
+			const struct plan_flow *g = &p->flows[k];
+
+			if (g->src != f->src || g->dst != f->dst || g->class != f->class)
+				continue;
+			assert_int_equal(g->path, f->path);
+			assert_int_equal(g->nr_ways, f->nr_ways);
+			for (uint32_t w = 0; w < f->nr_ways; w++)
+				assert_memory_equal(&p->ways[f->first_way + w],
+						    &p->ways[g->first_way + w], sizeof(*p->ways));
+		}
+	}
+	return spread;
+}
+
+#define CHECKPOINT "bytes: 4GiB"
+
+static void test_streams(void **state)
+{
+	static const struct {
+		uint32_t streams;
+		const char *rail1;
+		double ratio; /* at most */
+	} cases[] = {
+		{ 2, NULL, 1.0001 },
+		{ 4, NULL, 1.0001 },
+		{ 63, NULL, 1.0001 },
+		/* What an iteration exchanges alone needs more than the bound where rails differ. */
+		{ 8, "200Gbit", 1.35 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct plan p, back;
+		struct dmsc_error err;
+		uint64_t bytes = 0;
+		char bulk[80], *text;
+
+		snprintf(bulk, sizeof(bulk), CHECKPOINT ", streams: %u", cases[i].streams);
+		p = changed_plan(CHECKPOINT, bulk, cases[i].rail1);
+		assert_true(check_groups(&p) >= 4 * cases[i].streams);
+		assert_true(fabs(worst_load(&p) - p.certificate.worst) <= 1e-9 * p.certificate.worst);
+		assert_true(p.certificate.worst >= p.certificate.bound * (1 - 1e-9));
+		if (p.certificate.worst > p.certificate.bound * cases[i].ratio)
+			fail_msg("%u streams, %s: %.4f of the bound", cases[i].streams,
+				 cases[i].rail1 ? cases[i].rail1 : "equal rails",
+				 p.certificate.worst / p.certificate.bound);
+		/* The streams share the bytes: four checkpoints of 4 GiB, four loads of 1 GiB. */
+		for (uint32_t k = 0; k < p.nr_flows; k++)
+			bytes += p.flows[k].bulk ? p.flows[k].bytes : 0;
+		assert_int_equal(bytes, 20ULL << 30);
+		text = plan_to_text(&p, &err);
+		assert_non_null(text);
+		if (plan_from_text(text, strlen(text), &back, &err))
+			fail_msg("%s", err.text);
+		assert_true(check_groups(&back) == check_groups(&p));
+		free(text);
+		plan_free(&back);
+		plan_free(&p);
+	}
+}
+
+/* One connection is not split, and says so by the certificate. */
+static void test_one_connection(void **state)
+{
+	struct plan p = changed_plan(CHECKPOINT, CHECKPOINT ", streams: 1", NULL);
+
+	(void)state;
+	assert_int_equal(check_groups(&p), 0);
+	assert_int_equal(p.nr_ways, 0);
+	assert_true(p.certificate.worst > 1.1 * p.certificate.bound);
+	assert_true(fabs(worst_load(&p) - p.certificate.worst) <= 1e-9 * p.certificate.worst);
+	plan_free(&p);
+}
+
+/* Instances of eight ranks: a connection each, spread as the core split their flows. */
+static void test_tensor_groups(void **state)
+{
+	struct plan p = changed_plan("  micro_batches: 8\n",
+				     "  micro_batches: 8\n  instances: group\n", NULL);
+	uint32_t spread = 0;
+
+	(void)state;
+	check_groups(&p);
+	for (uint32_t i = 0; i < p.nr_flows; i++) {
+		assert_int_equal(p.flows[i].connections, p.flows[i].bulk ? 1 : 8);
+		spread += !p.flows[i].bulk && p.flows[i].nr_ways > 1;
+	}
+	assert_true(spread > 0);
+	assert_true(fabs(worst_load(&p) - p.certificate.worst) <= 1e-9 * p.certificate.worst);
+	plan_free(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_streams),	      cmocka_unit_test(test_one_connection),
+		cmocka_unit_test(test_tensor_groups), cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_refusals),
 	};
 

@@ -144,14 +144,20 @@ static void print_certificate(const struct ctl *c, const struct plan *p)
 {
 	const struct plan_certificate *cert = &p->certificate;
 	char a[UNITS_LEN], b[UNITS_LEN];
+	uint32_t spread = 0;
 
 	if (cert->edge == MODEL_NONE)
 		return;
+	for (uint32_t i = 0; i < p->nr_flows; i++)
+		spread += p->flows[i].nr_ways > 1;
 	printf("\nworst link load %s, lower bound %s (%s), ratio %.4f; paths found %s\n",
 	       units_time(cert->worst * 1e9, c->exact, a),
 	       units_time(cert->bound * 1e9, c->exact, b), cert->cut,
 	       cert->bound > 0 ? cert->worst / cert->bound : 1,
 	       cert->core ? "by the path core" : "flow by flow");
+	if (spread)
+		printf("%u flow%s spread by connections over several paths; loads are what that comes to on average\n",
+		       spread, spread == 1 ? " is" : "s are");
 }
 
 /* "12.3% more", "as much" */

@@ -93,15 +93,19 @@ static json_t *path_json(const struct plan *p, uint32_t index)
 {
 	const struct plan_path *path = &p->paths[index];
 	json_t *edges = json_array(), *bytes = json_object();
-	uint64_t sum[DMSC_NR_CLASSES] = { 0 };
-	uint32_t i;
+	double sum[DMSC_NR_CLASSES] = { 0 };
+	uint32_t i, k, taken;
 
 	for (i = 0; i < path->nr_edges; i++)
 		json_array_append_new(edges, json_pack("{s:i, s:f}", "edge", path->edges[i],
 						       "share", path->share[i]));
 	for (i = 0; i < p->nr_flows; i++)
-		if (p->flows[i].path == index)
-			sum[p->flows[i].class] += p->flows[i].bytes;
+		for (k = 0; k < plan_flow_paths(&p->flows[i]); k++) {
+			double share = plan_flow_share(p, &p->flows[i], k, &taken);
+
+			if (taken == index)
+				sum[p->flows[i].class] += p->flows[i].bytes * share;
+		}
 	for (i = 0; i < DMSC_NR_CLASSES; i++)
 		if (sum[i])
 			json_object_set_new(bytes, dmsc_class_name(i), ns(sum[i]));

@@ -25,13 +25,8 @@ static double busiest_ns(const struct plan *p)
 	if (!load)
 		return 0;
 	for (f = 0; f < p->nr_flows; f++) {
-		const struct plan_path *path;
-
-		if (p->flows[f].bulk || p->flows[f].path == MODEL_NONE)
-			continue;
-		path = &p->paths[p->flows[f].path];
-		for (e = 0; e < path->nr_edges; e++)
-			load[path->edges[e]] += p->flows[f].bytes * path->share[e];
+		if (!p->flows[f].bulk)
+			plan_flow_load(p, &p->flows[f], 1, load);
 	}
 	for (e = 0; e < 2 * p->topo.nr_links; e++)
 		worst = fmax(worst, load[e] * 8e9 / p->topo.links[e / 2].rate);

@@ -106,7 +106,7 @@ struct job_bulk { /* what competes with the iteration */
 	char name[MODEL_NAME_LEN];
 	char from[MODEL_NAME_LEN], to[MODEL_NAME_LEN]; /* host names, or "*": every GPU host */
 	uint64_t bytes;	  /* of one transfer; repeated while the job runs */
-	uint32_t streams; /* parallel connections */
+	uint32_t streams; /* parallel connections that share the bytes */
 	uint32_t line;	  /* in the file, for messages */
 };
 
@@ -274,6 +274,7 @@ struct plan_flow {
 	uint32_t path;		     /* index into paths[], MODEL_NONE within a host */
 	uint32_t first_way, nr_ways; /* into ways[]: several paths; none: path alone */
 	uint32_t rank;		     /* within the class, 0..DMSC_RANK_MAX, 0 goes first */
+	uint32_t connections;	     /* that carry it, at least 1 */
 };
 
 /* One of the paths that a flow's connections are spread over. */
@@ -439,6 +440,14 @@ void job_free(struct job *j);
 void taskgraph_free(struct taskgraph *g); /* and @g itself; NULL does nothing */
 void workload_free(struct workload *w);
 void plan_free(struct plan *p);
+
+/*
+ * lib/plan_ways.c: over how many paths a flow is spread (0 within a host), the share of its bytes
+ * on the @i-th of them, and @factor times its bytes added to each directed edge that it uses.
+ */
+uint32_t plan_flow_paths(const struct plan_flow *f);
+double plan_flow_share(const struct plan *p, const struct plan_flow *f, uint32_t i, uint32_t *path);
+void plan_flow_load(const struct plan *p, const struct plan_flow *f, double factor, double *by_edge);
 
 const char *dmsc_class_name(unsigned int class); /* "tensor"; "?" outside 0..7 */
 int dmsc_class_parse(const char *name);		 /* -1: unknown */

@@ -111,6 +111,8 @@ static json_t *flow_json(const struct plan *p, const struct plan_flow *f, bool *
 		json_object_set_new(o, "rank", json_integer(f->rank));
 	if (o && f->deadline)
 		json_object_set_new(o, "deadline_ns", json_integer(f->deadline));
+	if (o && f->connections > 1)
+		json_object_set_new(o, "connections", json_integer(f->connections));
 	if (o && f->nr_ways)
 		json_object_set_new(o, "paths", plan_ways_json(p, f->first_way, f->nr_ways, ok));
 	return o;

@@ -300,6 +300,7 @@ static int check_flow(struct reader *r, const struct plan *p, const struct plan_
 
 static int read_flows(struct reader *r, json_t *o, struct plan *p)
 {
+	uint64_t connections = 1;
 	json_t *a, *v;
 	uint32_t i;
 	int ret;
@@ -328,6 +329,10 @@ static int read_flows(struct reader *r, json_t *o, struct plan *p)
 		f->slack = json_integer_value(json_object_get(v, "slack_ns"));
 		if (!ret && json_object_get(v, "rank"))
 			ret = get_u32(r, v, "rank", DMSC_RANK_MAX, &f->rank);
+		connections = 1;
+		if (!ret && json_object_get(v, "connections"))
+			ret = get_int(r, v, "connections", 1, UINT16_MAX, &connections);
+		f->connections = connections;
 		if (!ret && json_object_get(v, "deadline_ns"))
 			ret = get_int(r, v, "deadline_ns", 1, INT64_MAX, &f->deadline);
 		if (!ret && !json_is_boolean(json_object_get(v, "bulk")))

@@ -229,7 +229,12 @@ static uint32_t new_flow(struct builder *b, uint32_t src, uint32_t dst, uint8_t 
 	if (!grow(b, &p->flows, p->nr_flows, &b->room_flows, sizeof(*p->flows)))
 		return 0;
 	p->flows[p->nr_flows] = (struct plan_flow){
-		.src = src, .dst = dst, .class = class, .order = MODEL_NONE, .path = MODEL_NONE
+		.src = src,
+		.dst = dst,
+		.class = class,
+		.order = MODEL_NONE,
+		.path = MODEL_NONE,
+		.connections = 1,
 	};
 	return p->nr_flows++;
 }

@@ -90,17 +90,19 @@ int bulk_place(struct builder *b, const struct job *job, struct bulk **out, stru
 	return 0;
 }
 
-/* Flows from host @from to host @to of entry @i. */
+/* Flows from host @from to host @to of entry @i: its streams, which share its bytes. */
 static void entry_flows(struct builder *b, const struct job *job, const struct bulk *bulk,
 			uint32_t i, uint32_t from, uint32_t to)
 {
 	uint32_t tx = bulk->sender[i * b->plan->nr_hosts + from];
 	uint32_t rx = bulk->receiver[i * b->plan->nr_hosts + to], s;
+	uint64_t bytes = job->bulk[i].bytes;
+	uint32_t n = job->bulk[i].streams < bytes ? job->bulk[i].streams : bytes;
 
 	if (tx == MODEL_NONE || rx == MODEL_NONE || from == to)
 		return;
-	for (s = 0; s < job->bulk[i].streams && !b->failed; s++)
-		builder_bulk_flow(b, tx, rx, job->bulk[i].bytes);
+	for (s = 0; s < n && !b->failed; s++)
+		builder_bulk_flow(b, tx, rx, bytes / n + (s < bytes % n));
 }
 
 /* The flows of each instance as a list: next[2 * flow] of its sender, [2 * flow + 1] of its receiver. */

@@ -425,6 +425,15 @@ static void schedule_ranks(struct decomposition *x)
 	}
 }
 
+/* Each rank of a tensor group that is one instance has its own connection to its peer. */
+static void count_connections(struct decomposition *x)
+{
+	uint32_t i;
+
+	for (i = 0; x->merged > 1 && i < x->b.plan->nr_flows; i++)
+		x->b.plan->flows[i].connections = x->merged;
+}
+
 static int decompose(struct decomposition *x, const char *source, struct dmsc_error *err)
 {
 	struct bulk *bulk = NULL;
@@ -437,6 +446,7 @@ static int decompose(struct decomposition *x, const char *source, struct dmsc_er
 		ret = plan_sids(x->b.plan, x->job, err);
 	if (!ret && !x->b.failed) {
 		schedule_ranks(x);
+		count_connections(x);
 		bulk_flows(&x->b, x->job, bulk);
 		builder_note(&x->b,
 			     "collectives of several layers are fused: %u exchanges a pass and micro-batch%s; bytes are those of all layers",

@@ -23,8 +23,13 @@ static void forget(struct plan *plan)
 	free(plan->paths);
 	plan->paths = NULL;
 	plan->nr_paths = 0;
-	for (i = 0; i < plan->nr_flows; i++)
+	for (i = 0; i < plan->nr_flows; i++) {
 		plan->flows[i].path = MODEL_NONE;
+		plan->flows[i].nr_ways = 0;
+	}
+	free(plan->ways);
+	plan->ways = NULL;
+	plan->nr_ways = 0;
 	free(plan->edge_load);
 	plan->edge_load = NULL;
 	free(plan->critical);

@@ -26,20 +26,16 @@ static double busiest_rank(const struct plan *p, uint32_t *ranks)
 
 static int use_edges(const struct plan *p, struct order_job *j, double *bytes, double *longest)
 {
-	uint32_t edges = 2 * p->topo.nr_links, i, k;
+	uint32_t edges = 2 * p->topo.nr_links, i;
 	struct order_way *way;
 
 	for (i = 0; i < edges; i++)
 		bytes[i] = 0;
 	for (i = 0; i < p->nr_flows; i++) {
 		const struct plan_flow *f = &p->flows[i];
-		const struct plan_path *path;
 
-		if (f->path == MODEL_NONE || f->bulk)
-			continue;
-		path = &p->paths[f->path];
-		for (k = 0; k < path->nr_edges; k++)
-			bytes[path->edges[k]] += f->bytes * path->share[k];
+		if (!f->bulk)
+			plan_flow_load(p, f, 1, bytes);
 	}
 	j->parts = calloc(1, sizeof(*j->parts));
 	way = calloc(1, sizeof(*way));

@@ -9,7 +9,8 @@
  * classes first; one more sweep mends what an early choice could not know. What
  * is less important than the flow weighs little there: the queues let the flow
  * pass it, so bulk traffic keeps off training traffic but does not push it
- * about. Both are tried, and the better one is taken.
+ * about. Both are tried, and the better one is taken. What has several
+ * connections is then spread over several paths (spread.c).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,25 +18,8 @@
 
 #include "lib/module.h"
 #include "planner/internal.h"
-#include "planner/paths_core.h"
+#include "planner/paths_router.h"
 #include "planner/predict_module.h"
-
-#define FAR	       255	  /* hops: not reached */
-#define LESS_IMPORTANT (1.0 / 16) /* weight of such load when a path is chosen */
-
-struct router {
-	struct plan *plan;
-	double *load[DMSC_NR_CLASSES]; /* bytes of each class by directed edge */
-	uint8_t *dist;		       /* [switch * nr_nodes + node], hops to a switch with hosts */
-	uint32_t *row;		       /* by node: its row of dist, MODEL_NONE for most */
-	uint32_t *adj_start, *adj;     /* edges that leave each node */
-	double *share;		       /* scratch, by directed edge */
-	double *amount;		       /* scratch, by node */
-	uint32_t *queue;	       /* scratch, nodes */
-	uint32_t *touched, nr_touched; /* edges with a share, while a path is made */
-	uint32_t *path_hash;	       /* struct path_key -> path + 1 */
-	uint32_t hash_size, room_paths;
-};
 
 /* Two paths are one when hosts and first edge are the same; pinned ones, all edges. */
 struct path_key {
@@ -96,8 +80,7 @@ static void distances(struct router *r, uint32_t target, uint8_t *dist)
 	}
 }
 
-/* Hops from @node to host @target: over the switch of the host that is nearest; FAR: none. */
-static uint32_t hops(const struct router *r, uint32_t node, uint32_t target)
+uint32_t router_hops(const struct router *r, uint32_t node, uint32_t target)
 {
 	const struct topology *t = &r->plan->topo;
 	uint32_t k, best = FAR;
@@ -114,15 +97,14 @@ static uint32_t hops(const struct router *r, uint32_t node, uint32_t target)
 	return best;
 }
 
-/* Whether a switch takes @edge towards @target, @left hops ahead. */
-static bool nearer(const struct router *r, uint32_t edge, uint32_t target, uint32_t left)
+bool router_nearer(const struct router *r, uint32_t edge, uint32_t target, uint32_t left)
 {
 	const struct topology *t = &r->plan->topo;
 	uint32_t to = edge_to(t, edge);
 
 	if (t->nodes[to].kind == NODE_HOST && to != target)
 		return false;
-	return hops(r, to, target) == left - 1;
+	return router_hops(r, to, target) == left - 1;
 }
 
 /* Spreads one unit from @node to @target; the edges that it takes are touched. */
@@ -136,13 +118,13 @@ static void spread(struct router *r, uint32_t node, uint32_t target)
 	/* Nodes come up by falling distance, so all of a node's share is there in time. */
 	while (head < tail) {
 		node = r->queue[head++];
-		left = hops(r, node, target);
+		left = router_hops(r, node, target);
 		if (!left)
 			continue;
 		for (n = 0, k = r->adj_start[node]; k < r->adj_start[node + 1]; k++)
-			n += nearer(r, r->adj[k], target, left);
+			n += router_nearer(r, r->adj[k], target, left);
 		for (k = r->adj_start[node]; k < r->adj_start[node + 1]; k++) {
-			if (!nearer(r, r->adj[k], target, left))
+			if (!router_nearer(r, r->adj[k], target, left))
 				continue;
 			to = edge_to(t, r->adj[k]);
 			if (!r->amount[to])
@@ -244,8 +226,7 @@ static uint32_t add_path(struct router *r, const struct path_key *key, uint32_t 
 	return p->nr_paths - 1;
 }
 
-/* The path of @src to @dst that leaves by edge @first, made once. */
-static uint32_t path_by_edge(struct router *r, uint32_t src, uint32_t dst, uint32_t first)
+uint32_t router_path(struct router *r, uint32_t src, uint32_t dst, uint32_t first)
 {
 	const struct path_key key = { src, dst, &first, 1, false };
 	struct plan *p = r->plan;
@@ -286,11 +267,7 @@ static uint32_t path_along(struct router *r, uint32_t src, uint32_t dst, const u
 
 static void load_path(struct router *r, const struct plan_flow *f, double sign)
 {
-	const struct plan_path *path = &r->plan->paths[f->path];
-	uint32_t i;
-
-	for (i = 0; i < path->nr_edges; i++)
-		r->load[f->class][path->edges[i]] += sign * f->bytes * path->share[i];
+	plan_flow_load(r->plan, f, sign, r->load[f->class]);
 }
 
 /* Bulk and what nobody classified come last (the order of strict classes in dmsc.h). */
@@ -313,16 +290,15 @@ static double seen_load(const struct router *r, uint32_t edge, uint8_t class)
 	return sum;
 }
 
-/* Worst edge, in seconds of its rate, if @f took @path; then their sum. */
-static double path_cost(const struct router *r, const struct plan_path *path,
-			const struct plan_flow *f, double *sum)
+double router_cost(const struct router *r, const struct plan_path *path, uint8_t class,
+		   double bytes, double *sum)
 {
 	double worst = 0;
 	uint32_t i;
 
 	*sum = 0;
 	for (i = 0; i < path->nr_edges; i++) {
-		double s = 8 * (seen_load(r, path->edges[i], f->class) + f->bytes * path->share[i]) /
+		double s = 8 * (seen_load(r, path->edges[i], class) + bytes * path->share[i]) /
 			   r->plan->topo.links[path->edges[i] / 2].rate;
 
 		*sum += s;
@@ -354,7 +330,7 @@ static int choose(struct router *r, struct plan_flow *f, struct dmsc_error *err)
 	const struct topology *t = &p->topo;
 	uint32_t src = p->instances[f->src].host, dst = p->instances[f->dst].host;
 	uint32_t from = p->hosts[src].node, i, k, n = 0, links;
-	uint32_t left = hops(r, from, p->hosts[dst].node), paths[MODULE_WAYS_MAX];
+	uint32_t left = router_hops(r, from, p->hosts[dst].node), paths[MODULE_WAYS_MAX];
 	struct dmsc_module_way ways[MODULE_WAYS_MAX];
 	int32_t gpu = p->instances[f->src].gpu;
 
@@ -365,13 +341,14 @@ static int choose(struct router *r, struct plan_flow *f, struct dmsc_error *err)
 	for (i = 0; i < links && n < MODULE_WAYS_MAX; i++) {
 		/* Of equals, ranks take the rail of their GPU, bulk the last one. */
 		k = gpu >= 0 ? ((uint32_t)gpu + i) % links : links - 1 - i;
-		if (!nearer(r, r->adj[r->adj_start[from] + k], p->hosts[dst].node, left))
+		if (!router_nearer(r, r->adj[r->adj_start[from] + k], p->hosts[dst].node, left))
 			continue;
-		paths[n] = path_by_edge(r, src, dst, r->adj[r->adj_start[from] + k]);
+		paths[n] = router_path(r, src, dst, r->adj[r->adj_start[from] + k]);
 		if (paths[n] == MODEL_NONE)
 			return out_of_memory(err);
 		ways[n].hops = left;
-		ways[n].worst = path_cost(r, &p->paths[paths[n]], f, &ways[n].sum);
+		ways[n].worst =
+			router_cost(r, &p->paths[paths[n]], f->class, f->bytes, &ways[n].sum);
 		n++;
 	}
 	f->path = paths[pick(p, ways, n)];
@@ -405,9 +382,9 @@ static uint32_t core_path(struct router *r, const struct paths_core *core, uint3
 	uint32_t from = p->hosts[src].node, to = p->hosts[dst].node, path;
 	uint32_t edges[CLOS_EDGES_MAX], n = paths_core_way(core, i, edges);
 
-	if (!n || (!pinned && !nearer(r, edges[0], to, hops(r, from, to))))
+	if (!n || (!pinned && !router_nearer(r, edges[0], to, router_hops(r, from, to))))
 		return MODEL_NONE;
-	path = pinned ? path_along(r, src, dst, edges, n) : path_by_edge(r, src, dst, edges[0]);
+	path = pinned ? path_along(r, src, dst, edges, n) : router_path(r, src, dst, edges[0]);
 	*failed |= path == MODEL_NONE;
 	return path;
 }
@@ -451,13 +428,7 @@ static int route_all(struct router *r, const uint32_t *order, uint32_t n,
 	return ret;
 }
 
-/*
- * What the paths of all flows cost: seconds an iteration that the busiest edge
- * is busy with what the iteration exchanges, so without bulk; @each: the
- * same of each class alone, bulk too, added up, because classes have their
- * bursts at different times.
- */
-static double total_cost(const struct router *r, double *each)
+double router_total(const struct router *r, double *each)
 {
 	double most[DMSC_NR_CLASSES] = { 0 }, worst = 0;
 	uint32_t e, c;
@@ -493,11 +464,11 @@ static int route_best(struct router *r, const uint32_t *order, uint32_t n,
 	if (ret || !core->made)
 		goto out;
 	if (!pinned)
-		cost = total_cost(r, &each);
+		cost = router_total(r, &each);
 	for (i = 0; i < n; i++)
 		kept[i] = p->flows[order[i]].path;
 	ret = route_all(r, order, n, core, pinned, err);
-	core_cost = total_cost(r, &core_each);
+	core_cost = router_total(r, &core_each);
 	p->certificate.core = pinned || core_cost < cost * (1 - 1e-9) ||
 			      (core_cost <= cost * (1 + 1e-9) && core_each <= each * (1 + 1e-9));
 	for (i = 0; !ret && i < n && !p->certificate.core; i++)
@@ -532,6 +503,8 @@ static int route_flows(struct router *r, struct dmsc_error *err)
 					p->topo.name) ?
 				      0 :
 				      out_of_memory(err);
+		if (!ret)
+			ret = plan_spread(r, order, n, &core, err);
 		paths_core_free(&core);
 	}
 	free(order);
@@ -591,21 +564,14 @@ static int prepare(struct router *r, struct dmsc_error *err)
 int plan_paths(struct plan *p, struct dmsc_error *err)
 {
 	struct router r = { .plan = p };
-	uint32_t c, i, k;
+	uint32_t c, i;
 	int ret;
 
 	ret = prepare(&r, err);
 	if (!ret)
 		ret = route_flows(&r, err);
-	for (i = 0; !ret && i < p->nr_flows; i++) {
-		const struct plan_path *path;
-
-		if (p->flows[i].path == MODEL_NONE)
-			continue;
-		path = &p->paths[p->flows[i].path];
-		for (k = 0; k < path->nr_edges; k++)
-			p->edge_load[path->edges[k]] += p->flows[i].bytes * path->share[k];
-	}
+	for (i = 0; !ret && i < p->nr_flows; i++)
+		plan_flow_load(p, &p->flows[i], 1, p->edge_load);
 	for (c = 0; c < DMSC_NR_CLASSES; c++)
 		free(r.load[c]);
 	free(r.share);

@@ -219,6 +219,52 @@ static int by_target(const void *a, const void *b, void *plan)
 	return x < y ? -1 : x > y;
 }
 
+#define CONNECTIONS_MAX 64 /* of a flow, that are told apart; what 251 positions hold is as even */
+
+/*
+ * What DMSC makes of flow @f: each connection takes a path by its number and the weights, as the
+ * data plane's table does, and what is above the host hashes. Returns the most hops, 0: no path.
+ */
+static uint32_t take_ways(struct walker *w, const struct plan *p, const struct plan_flow *f,
+			  uint64_t key, struct sim_job *j)
+{
+	uint32_t n = f->nr_ways ? f->connections : 1, c, i, k, path = f->path, hops = 0;
+	uint32_t way[HOPS_MAX], node = node_of(p, f->src);
+
+	n = n < 1 ? 1 : n < CONNECTIONS_MAX ? n : CONNECTIONS_MAX;
+	for (c = 0; c < n; c++) {
+		double at = (mix(w->seed ^ mix(key + ((uint64_t)c << 48))) >> 11) * 0x1p-53;
+
+		for (i = 0; i < plan_flow_paths(f); i++) {
+			at -= plan_flow_share(p, f, i, &path);
+			if (at < 0)
+				break;
+		}
+		hops = walk(w, node,
+			    2 * p->paths[path].link + (p->topo.links[p->paths[path].link].a != node),
+			    key + ((uint64_t)c << 48), way);
+		if (!hops)
+			return 0;
+		for (k = 0; k < hops; k++)
+			j->uses[j->nr_uses++] = (struct sim_use){ way[k], 1.0 / n };
+	}
+	return hops;
+}
+
+/* How many uses the job's flows can come to. */
+static size_t most_uses(enum sim_kind kind, const struct plan *p)
+{
+	size_t n = p->nr_flows;
+	uint32_t i;
+
+	for (i = 0; kind == SIM_DMSC && i < p->nr_flows; i++) {
+		if (p->flows[i].nr_ways && p->flows[i].connections > 1)
+			n += p->flows[i].connections < CONNECTIONS_MAX ? p->flows[i].connections :
+									 CONNECTIONS_MAX;
+	}
+	return n * HOPS_MAX + 1;
+}
+
 static int route_job(struct walker *w, enum sim_kind kind, uint32_t job, struct sim_job *j,
 		     struct dmsc_error *err)
 {
@@ -227,7 +273,7 @@ static int route_job(struct walker *w, enum sim_kind kind, uint32_t job, struct 
 	uint32_t way[HOPS_MAX];
 	int ret = 0;
 
-	j->uses = calloc((size_t)p->nr_flows * HOPS_MAX + 1, sizeof(*j->uses));
+	j->uses = calloc(most_uses(kind, p), sizeof(*j->uses));
 	if (!order || !j->uses)
 		ret = -ENOMEM;
 	for (i = 0; !ret && i < p->nr_flows; i++) {
@@ -242,26 +288,22 @@ static int route_job(struct walker *w, enum sim_kind kind, uint32_t job, struct 
 		struct sim_flow *out = &j->flows[order[i]];
 
 		aim_at(w, node_of(p, f->dst));
+		out->first_use = j->nr_uses;
 		if (kind == SIM_CRUX || kind == SIM_MODULE)
 			hops = least_congested(w, node_of(p, f->src), key, f->bytes, way);
+		else if (kind == SIM_DMSC)
+			hops = take_ways(w, p, f, key, j);
 		else
-			hops = walk(w, node_of(p, f->src),
-				    kind == SIM_DMSC ?
-					    2 * p->paths[f->path].link +
-						    (p->topo.links[p->paths[f->path].link].a !=
-						     node_of(p, f->src)) :
-					    MODEL_NONE,
-				    key, way);
+			hops = walk(w, node_of(p, f->src), MODEL_NONE, key, way);
 		if (!hops) {
 			ret = dmsc_fail(err, -EINVAL, "job %s: %s cannot reach %s", p->job,
 					w->t->nodes[node_of(p, f->src)].name,
 					w->t->nodes[node_of(p, f->dst)].name);
 			break;
 		}
-		out->first_use = j->nr_uses;
-		out->nr_uses = hops;
-		for (k = 0; k < hops; k++)
+		for (k = 0; kind != SIM_DMSC && k < hops; k++)
 			j->uses[j->nr_uses++] = (struct sim_use){ way[k], 1 };
+		out->nr_uses = j->nr_uses - out->first_use;
 	}
 	free(order);
 	return ret;

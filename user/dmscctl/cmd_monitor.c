@@ -72,6 +72,14 @@ static void print_event(const struct ctl *c, const json_t *ev)
 		       ctl_int(ev, "backlog_packets"));
 	else if (!strcmp(name, "denied") || !strcmp(name, "audit"))
 		print_denied(c, name, ev);
+	else if (!strcmp(name, "module"))
+		printf("%s\n", ctl_str(ev, "text"));
+	else if (!strcmp(name, "finding"))
+		printf("finding%s: %s\n", ctl_bool(ev, "refused") ? ", refused" : "",
+		       ctl_str(ev, "text"));
+	else if (!strcmp(name, "iteration"))
+		printf("iterations have become %s: %s\n", ctl_str(ev, "what"),
+		       units_time(ctl_int(ev, "took_ns"), c->exact, date));
 	else
 		printf("%s\n", name);
 }

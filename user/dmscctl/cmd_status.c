@@ -42,6 +42,17 @@ static void print_parts(const struct ctl *c, const json_t *s)
 	putchar('\n');
 }
 
+static void print_iterations(const struct ctl *c, const json_t *s)
+{
+	const json_t *i = json_object_get(s, "iterations");
+	char mean[UNITS_LEN], next[UNITS_LEN];
+
+	if (json_is_object(i))
+		printf("iterations  %s, %lld seen; the next is expected to take %s (module %s)\n",
+		       units_time(ctl_int(i, "period_ns"), c->exact, mean), ctl_int(i, "iterations"),
+		       units_time(ctl_int(i, "expected_ns"), c->exact, next), ctl_str(i, "module"));
+}
+
 static void print_interfaces(const struct ctl *c, const json_t *s)
 {
 	static const char *const heads[] = { "INTERFACE", "-INDEX", "STATE", "-RATE", "QDISC", NULL };
@@ -108,6 +119,7 @@ static int run(struct ctl *c, int argc, char **argv)
 	       ctl_str(s, "version"), ctl_int(s, "pid"), units_date(ctl_int(s, "started"), date));
 	print_plan(c, s);
 	print_parts(c, s);
+	print_iterations(c, s);
 	printf("paths       %lld up, %lld down\n", ctl_int(paths, "up"), ctl_int(paths, "down"));
 	printf("profile     %s\n", ctl_str(json_object_get(s, "profile"), "name"));
 	print_interfaces(c, s);

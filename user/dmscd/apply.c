@@ -10,6 +10,7 @@
 #include "dmscd/control.h"
 #include "dmscd/daemon.h"
 #include "dmscd/datapath.h"
+#include "dmscd/functional.h"
 #include "dmscd/hops.h"
 #include "dmscd/queuectl.h"
 #include "dmscd/watch.h"
@@ -393,10 +394,15 @@ int apply_start(struct daemon *d, const char *text, size_t len, uint64_t client,
 	ret = hostplan_new(d, text, len, &a->hp, err);
 	if (check) {
 		if (!ret)
+			ret = functional_review(d, a->hp, a->warnings, err);
+		if (!ret)
 			ret = check_only(d, a, answer, err);
 		apply_free(d, a);
 		return ret;
 	}
+	/* What is stored was reviewed when it came; a module has no say over a restart. */
+	if (!ret && client)
+		ret = functional_review(d, a->hp, a->warnings, err);
 	if (!ret)
 		ret = prepare(d, a, err);
 	if (!ret && !hops_answered(d, a->hp))

@@ -20,6 +20,8 @@
 
 struct apply;
 struct control;
+struct functional;
+struct rhythm;
 struct watch;
 
 struct daemon {
@@ -41,6 +43,8 @@ struct daemon {
 
 	struct control *control;
 	struct watch *watch;
+	struct functional *functional; /* NULL: not asked yet */
+	struct rhythm *rhythm;
 };
 
 /** daemon_event - tell those who monitor; @ev is stolen, gets "event" and "time" */

@@ -19,8 +19,10 @@
 #include "dmscd/control.h"
 #include "dmscd/daemon.h"
 #include "dmscd/datapath.h"
+#include "dmscd/functional.h"
 #include "dmscd/policy.h"
 #include "dmscd/queuectl.h"
+#include "dmscd/rhythm.h"
 #include "dmscd/watch.h"
 #include "lib/log.h"
 
@@ -220,6 +222,8 @@ static void close_all(struct daemon *d)
 {
 	apply_cancel(d);
 	control_stop(d);
+	rhythm_stop(d);
+	functional_close(d);
 	watch_stop(d);
 	queuectl_close(d);
 	hostplan_free(d->current);
@@ -371,6 +375,8 @@ static int run(struct running *r, int pipe, struct dmsc_error *err)
 		ret = dmsc_fail(err, -EIO, "cannot watch signals");
 	if (!ret)
 		ret = watch_start(d, err);
+	if (!ret)
+		ret = rhythm_start(d, err);
 	if (ret)
 		return ret;
 	if (datapath_is_pinned(d) && datapath_open(d))

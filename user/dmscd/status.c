@@ -7,6 +7,7 @@
 #include "dmscd/datapath.h"
 #include "dmscd/queuectl.h"
 #include "dmscd/request.h"
+#include "dmscd/rhythm.h"
 
 static json_t *plan_json(const struct hostplan *hp)
 {
@@ -146,6 +147,7 @@ json_t *status_json(struct daemon *d)
 	if (!o)
 		return NULL;
 	json_object_set_new(o, "cgroup_root", json_string(d->conf.cgroup_root));
+	json_object_set_new(o, "iterations", rhythm_json(d));
 	json_object_set_new(o, "state_dir", json_string(d->conf.state));
 	if (!hp && d->plan_why.text[0])
 		json_object_set_new(o, "why", json_string(d->plan_why.text));

@@ -344,6 +344,7 @@ static int top_key(struct reader *r, const char *key, const yaml_node_t *kn, con
 		{ "mark", &c->mark },
 		{ "reapply", &c->reapply },
 		{ "install_qdisc", &c->install_qdisc },
+		{ "refuse_findings", &c->refuse_findings },
 	};
 	struct dmsc_error e;
 
@@ -386,7 +387,7 @@ static int top_key(struct reader *r, const char *key, const yaml_node_t *kn, con
 		return policy_read(&f, (yaml_node_t *)vn, &c->policy);
 	}
 	return bad(r, kn, key,
-		   "unknown key, expected host, socket, state, pin_dir, cgroup_root, module, interfaces, profile, dscp, lossless_dscp, allow_lossless, queues, bpf, steer, mark, reapply, install_qdisc, classes or policy");
+		   "unknown key, expected host, socket, state, pin_dir, cgroup_root, module, refuse_findings, interfaces, profile, dscp, lossless_dscp, allow_lossless, queues, bpf, steer, mark, reapply, install_qdisc, classes or policy");
 }
 
 static int read_document(struct reader *r)

@@ -28,6 +28,7 @@ struct hostconf {
 	char pin_dir[256];
 	char cgroup_root[256];
 	char module[MODULE_NAME_MAX]; /* functional module, see module_open() */
+	bool refuse_findings;	      /* a plan that the module finds fault with */
 	char interfaces[HOSTCONF_MAX_INTERFACES][16];
 	uint32_t nr_interfaces; /* 0: the host's links in the plan */
 	struct profile profile;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Setting up, changing and emptying a scheduler. */
+#include "longest.h"
 #include "internal.h"
 
 #define MIB	(1024 * 1024)
@@ -52,6 +53,7 @@ static void class_init(struct dmsc_sched *s, u32 class, struct dmsc_queue *hashe
 	c->divide = 1;
 	c->bit = 1U << dmsc_class_place[class];
 	c->group = s->group + class * DMSC_NR_GROUPS;
+	c->longest = s->longest + class;
 	for (i = 0; i < DMSC_NR_GROUPS; i++) {
 		INIT_LIST_HEAD(&c->group[i].fresh);
 		INIT_LIST_HEAD(&c->group[i].old);
@@ -87,8 +89,9 @@ int dmsc_sched_init(struct dmsc_sched *s, u32 mtu, const struct dmsc_sched_ops *
 	dmsc_sched_limit(s, DMSC_TOTAL_PACKETS, DMSC_TOTAL_BYTES);
 	s->slot = core_zalloc(DMSC_NR_SLOTS * sizeof(*s->slot));
 	s->group = core_zalloc(DMSC_NR_CLASSES * DMSC_NR_GROUPS * sizeof(*s->group));
+	s->longest = core_zalloc(DMSC_NR_CLASSES * sizeof(*s->longest));
 	s->hashed = core_zalloc(total * sizeof(*s->hashed));
-	if (!s->slot || !s->group || !s->hashed)
+	if (!s->slot || !s->group || !s->longest || !s->hashed)
 		return -ENOMEM;
 
 	next = s->hashed;
@@ -107,9 +110,11 @@ void dmsc_sched_destroy(struct dmsc_sched *s)
 		dmsc_queue_free(s->slot[i]);
 	core_free(s->slot);
 	core_free(s->group);
+	core_free(s->longest);
 	core_free(s->hashed);
 	s->slot = NULL;
 	s->group = NULL;
+	s->longest = NULL;
 	s->hashed = NULL;
 }
 
@@ -300,6 +305,10 @@ static void queue_splice(struct dmsc_sched *s, struct dmsc_queue *from, struct d
 		dmsc_queue_place(s, to);
 	}
 	from->head = NULL;
+	if (s->class[to->class].sized) {
+		dmsc_longest_resize(&s->class[to->class], from);
+		dmsc_longest_resize(&s->class[to->class], to);
+	}
 }
 
 /* @q, which keeps its packets, takes the configuration of @from. */

@@ -75,6 +75,14 @@ void dmsc_queue_unplace(struct dmsc_sched *s, struct dmsc_queue *q);	/* from eve
 void dmsc_queue_replace(struct dmsc_sched *s, struct dmsc_queue *q);	/* after a change */
 void dmsc_timers_run(struct dmsc_sched *s);
 
+/*
+ * Calls @look for each queue of @c that has packets, in no order, for some twice,
+ * and for some that have none or are another class's.
+ */
+void dmsc_queues_walk(struct dmsc_sched *s, struct dmsc_sched_class *c,
+		      void (*look)(struct dmsc_sched_class *c, struct dmsc_queue *q, void *to),
+		      void *to);
+
 /* config.c */
 u32 dmsc_quantum(const struct dmsc_sched *s, u32 weight);
 

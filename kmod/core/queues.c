@@ -190,33 +190,43 @@ void dmsc_timers_run(struct dmsc_sched *s)
 		dmsc_queue_replace(s, queue_of(s->timers.root));
 }
 
-/* ---- the longest ---- */
+/* ---- all of a class ---- */
 
-static struct dmsc_queue *longer(struct dmsc_queue *a, struct dmsc_queue *b)
+void dmsc_queues_walk(struct dmsc_sched *s, struct dmsc_sched_class *c,
+		      void (*look)(struct dmsc_sched_class *c, struct dmsc_queue *q, void *to),
+		      void *to)
 {
-	return !a || b->n.backlog_bytes > a->n.backlog_bytes ? b : a;
-}
-
-struct dmsc_queue *dmsc_sched_longest(struct dmsc_sched *s, u32 class)
-{
-	struct dmsc_sched_class *c = &s->class[class];
-	struct dmsc_queue *q, *longest = NULL;
 	struct dmsc_heap_node *n;
+	struct dmsc_queue *q;
 	struct dmsc_ring *g;
 	u64 groups;
 
 	for (groups = c->groups; groups; groups &= groups - 1) {
 		g = &c->group[__ffs64(groups)];
 		list_for_each_entry(q, &g->fresh, active)
-			longest = longer(longest, q);
+			look(c, q, to);
 		list_for_each_entry(q, &g->old, active)
-			longest = longer(longest, q);
+			look(c, q, to);
 	}
 	for (n = c->shortest.root; n; n = dmsc_heap_next(n))
-		longest = longer(longest, queue_of(n));
-	for (n = s->timers.root; n; n = dmsc_heap_next(n)) {
-		if (class_of(s, queue_of(n)) == c)
-			longest = longer(longest, queue_of(n));
-	}
+		look(c, queue_of(n), to);
+	for (n = s->timers.root; n; n = dmsc_heap_next(n))
+		look(c, queue_of(n), to);
+}
+
+static void keep_longer(struct dmsc_sched_class *c, struct dmsc_queue *q, void *to)
+{
+	struct dmsc_queue **longest = to;
+
+	if (q->head && dmsc_class_place[q->class] == __ffs(c->bit) &&
+	    (!*longest || q->n.backlog_bytes > (*longest)->n.backlog_bytes))
+		*longest = q;
+}
+
+struct dmsc_queue *dmsc_sched_longest(struct dmsc_sched *s, u32 class)
+{
+	struct dmsc_queue *longest = NULL;
+
+	dmsc_queues_walk(s, &s->class[class], keep_longer, &longest);
 	return longest;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Between the classes, and a packet's way in and out. */
+#include "longest.h"
 #include "ring.h"
 #include "internal.h"
 
@@ -95,6 +96,8 @@ void dmsc_count_dropped(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_
 	c->n.drop_bytes += len;
 	s->backlog -= dmsc_backlog(1, len);
 	s->dropped |= 1U << q->class;
+	if (unlikely(c->sized))
+		dmsc_longest_resize(c, q);
 }
 
 static void count_refused(struct dmsc_sched *s, struct dmsc_queue *q, u32 len)
@@ -165,8 +168,8 @@ static struct dmsc_sched_class *overfull(struct dmsc_sched *s, struct dmsc_sched
 
 /*
  * Drops until a packet of @len bytes fits into @q; false when it must itself go,
- * because its queue would be the longest. Older packets are nearer to being
- * useful to their receiver.
+ * because its queue would be the longest, or nearly so (longest.h). Older packets
+ * are nearer to being useful to their receiver.
  */
 static bool make_room(struct dmsc_sched *s, struct dmsc_queue *q, u32 len,
 		      struct dmsc_pkt **dropped)
@@ -180,8 +183,8 @@ static bool make_room(struct dmsc_sched *s, struct dmsc_queue *q, u32 len,
 		/* With more than half of it, no other can be longer. */
 		if (full == c && q->n.backlog_bytes > c->n.backlog_bytes / 2)
 			return false;
-		longest = dmsc_sched_longest(s, full - s->class);
-		if (!longest || !longest->head)
+		longest = dmsc_longest(s, full);
+		if (!longest)
 			return false;
 		if (full == c &&
 		    longest->n.backlog_bytes <= (u64)q->n.backlog_bytes + len)
@@ -260,6 +263,8 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 		q->tail = p;
 		queue_start(s, c, q);
 	}
+	if (unlikely(c->sized))
+		dmsc_longest_resize(c, q);
 	if (unlikely(near) && c->cfg.ecn && congested(s, c))
 		mark(s, q, p);
 	return dropped;
@@ -451,6 +456,8 @@ struct dmsc_pkt *dmsc_sched_dequeue(struct dmsc_sched *s, struct dmsc_pkt **drop
 	dmsc_count_out(&q->n, len);
 	dmsc_count_out(&c->n, len);
 	s->backlog -= dmsc_backlog(1, len);
+	if (unlikely(c->sized))
+		dmsc_longest_sent(c, q);
 	queue_served(s, c, q, len);
 	if (unlikely(c->ceil.bytes))
 		hold_class(s, c, len);

@@ -22,10 +22,11 @@
  * packet before, and the time it took at the ceiling. A queue's rate does not
  * hold it back, but above it the queue goes after all ranks of its class.
  *
- * A class that is full drops from its longest queue: the oldest packet of
- * another queue, or the new packet where that is its own queue. When all is
- * full, the least important class that holds more than its part of the whole
- * does so; its part is as its limit is to the sum of limits.
+ * A class that is full drops from its longest queue, or one that has more than
+ * four fifths of that one's bytes: the oldest packet of another queue, or the
+ * new packet where that is its own queue. When all is full, the least important
+ * class that holds more than its part of the whole does so; its part is as its
+ * limit is to the sum of limits.
  */
 #ifndef DMSC_CORE_SCHED_H
 #define DMSC_CORE_SCHED_H
@@ -154,10 +155,12 @@ struct dmsc_queue {
 	u32 sid;
 	struct dmsc_heap_node node;	/* in the heap that @place says */
 	bool keep_remaining;		/* its configuration did not say @remaining */
+	u8 size;			/* see longest.h */
 	u64 remaining;			/* bytes, 0: not known */
 	u64 in_rate, in_ceil;		/* ns: when it is within them again */
 	struct dmsc_rate rate, ceil;
-	u64 unused[3];			/* to whole cache lines, also in an array */
+	struct list_head same_size;	/* in dmsc_longest.size[@size], if ... */
+	u64 sized;			/* dmsc_longest.epoch; else it is in no list */
 };
 
 _Static_assert(sizeof(void *) < 8 || sizeof(struct dmsc_queue) % 64 == 0, "whole cache lines");
@@ -203,7 +206,11 @@ struct dmsc_sched_class {
 	struct dmsc_rate ceil;
 	u64 in_ceil;			/* ns: when it is within its ceiling again */
 	u32 divide;			/* qdiscs that share its device-wide rates */
-	u64 unused[6];			/* a power of two makes it cheap to find */
+	u32 sized;			/* packets to send until its lists by size are given up;
+					 * 0: they are not kept
+					 */
+	struct dmsc_longest *longest;
+	u64 unused[5];			/* a power of two makes it cheap to find */
 };
 
 _Static_assert(sizeof(void *) < 8 || sizeof(struct dmsc_sched_class) == 256, "a power of two");
@@ -233,6 +240,7 @@ struct dmsc_sched {
 	struct dmsc_queue **slot;	/* DMSC_NR_SLOTS, NULL: not configured */
 	struct dmsc_queue *hashed;	/* all classes' buckets in one allocation */
 	struct dmsc_ring *group;	/* all classes' groups in one allocation */
+	struct dmsc_longest *longest;	/* one a class */
 	u64 limits;			/* sum of the classes' limits */
 	u32 mtu;			/* bytes */
 	u32 base_quantum;		/* bytes for weight DMSC_WEIGHT_DEFAULT */
@@ -317,7 +325,7 @@ u64 dmsc_sched_next(const struct dmsc_sched *s);
  */
 bool dmsc_sched_overshoots(const struct dmsc_sched *s, const struct dmsc_queue *q, u32 len);
 
-/* The longest queue of a class, in bytes; NULL: none has packets. */
+/* The longest queue of a class, in bytes, by a look at each; NULL: none has packets. */
 struct dmsc_queue *dmsc_sched_longest(struct dmsc_sched *s, u32 class);
 
 /* All packets, as one chain; they count as dropped. */

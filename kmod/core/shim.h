@@ -43,6 +43,7 @@ typedef int64_t s64;
 #define unlikely(x)		__builtin_expect(!!(x), 0)
 #define __ffs(x)		((unsigned int)__builtin_ctzl(x))
 #define __ffs64(x)		((unsigned int)__builtin_ctzll(x))
+#define __fls(x)		(63U - (unsigned int)__builtin_clzl(x))
 #define div64_u64(a, b)		((u64)(a) / (u64)(b))
 
 static inline void *core_zalloc(size_t size)

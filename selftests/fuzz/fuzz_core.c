@@ -13,6 +13,9 @@
  *  ceilings           a class or queue with one sends no more than it gives, a
  *                     burst and a packet
  *  flow order         packets of a flow leave in the order they came
+ *  limits             what gives way is the longest queue of its class, or one that
+ *                     has more than four fifths of its bytes; so is a packet's own
+ *                     queue, with it, when the packet is refused
  *  peek               shows what the next dequeue gives, if nothing comes before
  *
  * Overflow, and memory that is not the core's, the sanitizers see.
@@ -550,6 +553,58 @@ static u64 rate(struct input *in)
 	return how < 192 ? 0 : min_t(u64, DMSC_RATE_MIN << (how - 192), DMSC_RATE_MAX);
 }
 
+/* Bytes of the longest queue of a class, and its own where @extra says that it had more. */
+static u64 longest_queue(u32 id, const u64 extra[NR_QUEUES])
+{
+	const struct dmsc_queue *q;
+	u64 longest = 0;
+	u32 i;
+
+	for (i = 0; i < NR_QUEUES; i++) {
+		q = queue_at(id, i);
+		if (q)
+			longest = max_t(u64, longest, q->n.backlog_bytes + extra[i]);
+	}
+	return longest;
+}
+
+static bool nearly(u64 had, u64 longest)
+{
+	return 5 * had > 4 * longest || !longest;
+}
+
+/*
+ * What was given up for @arrived, the last first: was each the longest queue's?
+ * Time goes back with the chain, and the queues are what they were.
+ */
+static void check_drops(const struct dmsc_pkt *chain, const struct packet *arrived)
+{
+	u64 extra[DMSC_NR_CLASSES][NR_QUEUES] = { 0 }, had;
+	u32 i = index_of(queue_of(arrived->class, arrived->key));
+	bool own = chain == &arrived->p;
+	const struct packet *p;
+
+	if (own) {
+		had = queue_of(arrived->class, arrived->key)->n.backlog_bytes + (u64)arrived->p.len;
+		FUZZ_CHECK(nearly(had, longest_queue(arrived->class, extra[arrived->class])),
+			   "class %u queue %u refused", arrived->class, i);
+		chain = chain->next;
+	} else {
+		extra[arrived->class][i] -= arrived->p.len;
+	}
+	for (; chain; chain = chain->next) {
+		p = container_of(chain, const struct packet, p);
+		/* It may be in a queue of before, which is not known. */
+		if (p->epoch != b->class[p->class].epoch[p->key])
+			return;
+		i = index_of(queue_of(p->class, p->key));
+		extra[p->class][i] += p->p.len;
+		had = queue_of(p->class, p->key)->n.backlog_bytes + extra[p->class][i];
+		FUZZ_CHECK(nearly(had, longest_queue(p->class, extra[p->class])),
+			   "class %u queue %u gave way", p->class, i);
+	}
+}
+
 static void enqueue(u8 where, u32 len)
 {
 	u32 id = where & 7, key = where >> 4;
@@ -572,6 +627,8 @@ static void enqueue(u8 where, u32 len)
 	dropped = dmsc_sched_enqueue(&b->s, queue_of(id, key), &p->p);
 	b->peeked = NULL;
 	refused = dropped == &p->p;
+	if (dropped)
+		check_drops(dropped, p);
 	give_up(dropped);
 	FUZZ_CHECK(refused || books->bytes <= b->s.class[id].cfg.limit, "class %u", id);
 	note_pairs(b->touched);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "kmod/core/dscp.h"
+#include "kmod/core/longest.h"
 #include "kmod/core/sched.h"
 #include "lib/profile.h"
 
@@ -456,6 +457,90 @@ static void test_limit(void **state)
 	check(&s);
 	/* nothing larger than the limit gets in */
 	assert_int_equal(put(&s, 0, 1, 3, 30000), 1);
+	stop(&s);
+}
+
+static u32 longest_of(struct dmsc_sched *s, u32 class)
+{
+	struct dmsc_queue *q = dmsc_sched_longest(s, class);
+
+	return q ? q->n.backlog_bytes : 0;
+}
+
+/* Lists by size: each holds what differs by less than a quarter of the shorter. */
+static void test_sizes(void **state)
+{
+	u32 bytes, size, first = 1;
+
+	(void)state;
+	assert_int_equal(dmsc_size_of(0), 1);
+	assert_int_equal(dmsc_size_of(1), 1);
+	for (bytes = 2; bytes < 1 << 20; bytes++) {
+		size = dmsc_size_of(bytes);
+		if (size != dmsc_size_of(bytes - 1)) {
+			assert_int_equal(size, dmsc_size_of(bytes - 1) + 1);
+			first = bytes;
+		}
+		assert_true(4 * bytes < 5 * first);
+	}
+	for (bytes = 1 << 20; bytes < 1U << 31; bytes += bytes / 64)
+		assert_int_equal(dmsc_size_of(bytes), dmsc_size_of(bytes / 2) + 4);
+	assert_int_equal(dmsc_size_of(U32_MAX), DMSC_NR_SIZES - 5);
+}
+
+/*
+ * A full class with many queues drops from one with more than four fifths of the
+ * longest's bytes, and looks at all of them once for as many packets.
+ */
+static void test_longest(void **state)
+{
+	struct dmsc_longest *lists;
+	u32 i, k, len, longest, drops = 0, before[DMSC_HASHED_DEFAULT];
+	struct dmsc_pkt *dropped, *p;
+	struct dmsc_queue *q;
+	struct dmsc_sched s;
+
+	(void)state;
+	start(&s);
+	configure(&s, 0, DMSC_MODE_WEIGHTED, 16, 0, 2 << 20);
+	lists = s.class[0].longest;
+	assert_int_equal(lists->epoch, 0);
+	for (i = 0; i < 40000; i++) {
+		if (rnd(8) == 0)
+			free(next(&s));
+		for (k = 0; k < DMSC_HASHED_DEFAULT; k++)
+			before[k] = s.class[0].hashed[k].n.backlog_bytes;
+		longest = longest_of(&s, 0);
+		/* some have more than others */
+		q = dmsc_sched_queue(&s, 0, 0, rnd(rnd(3) ? 64 : DMSC_HASHED_DEFAULT));
+		k = q - s.class[0].hashed;
+		len = 1 + rnd(MTU);
+		p = packet(len);
+		dropped = dmsc_sched_enqueue(&s, q, p);
+		if (dropped == p) {
+			/* others may have given way first */
+			assert_true(5 * (before[k] + len) > 4 * longest_of(&s, 0));
+			drops++;
+		} else if (dropped) {
+			for (k = 0; s.class[0].hashed[k].n.backlog_bytes >= before[k]; k++)
+				assert_true(k + 1 < DMSC_HASHED_DEFAULT);
+			/* the first of several at least was dropped when it was the longest */
+			assert_true(5 * before[k] > 4 * longest || dropped->next);
+			drops++;
+		}
+		free_chain(dropped);
+		if (i % 64 == 0)
+			check(&s);
+	}
+	assert_true(drops > 10000);
+	assert_int_equal(lists->epoch, 1);
+	/* Without drops they are given up, and what they say later is not believed. */
+	while (s.class[0].sized)
+		free(next(&s));
+	assert_true(dmsc_sent_packets(&s.class[0].n) < 40000);
+	while (!put(&s, 0, 0, rnd(DMSC_HASHED_DEFAULT), MTU))
+		;
+	assert_int_equal(lists->epoch, 2);
 	stop(&s);
 }
 
@@ -1172,6 +1257,8 @@ int main(void)
 		cmocka_unit_test(test_sparse_first),
 		cmocka_unit_test(test_one_at_a_time),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_total_limit),
 		cmocka_unit_test(test_mark),
 		cmocka_unit_test(test_mark_before_drop),

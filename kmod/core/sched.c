@@ -39,16 +39,24 @@ static struct dmsc_sched_class *owed_class(struct dmsc_sched *s)
  * is due again when its share of what leaves meanwhile is as much. In its
  * ordinary turn it sends ahead of that, since what it got is part of its
  * guarantee, but by no more than DMSC_AHEAD_BYTES and a turn: else it would have
- * to wait for long when strict classes come to life.
+ * to wait for long when strict classes come to life. Not even a part of a byte is
+ * taken back of what it was charged before, or it would be owed too early in time.
  */
 static void charge_guarantee(struct dmsc_sched *s, struct dmsc_sched_class *c, u32 len)
 {
-	u64 part = c->due_part + (u64)len * c->clock_per_byte, due, turn;
+	u64 part = c->due_part + (u64)len * c->clock_per_byte, due, ahead;
 
 	due = c->due + (part >> DMSC_CLOCK_SHIFT);
 	if (!s->owed) {
-		turn = ((u64)len + c->quantum) * c->clock_per_byte >> DMSC_CLOCK_SHIFT;
-		due = min_t(u64, due, max_t(u64, c->due, s->sent + turn + DMSC_AHEAD_BYTES));
+		ahead = s->sent + DMSC_AHEAD_BYTES +
+			(((u64)len + c->quantum) * c->clock_per_byte >> DMSC_CLOCK_SHIFT);
+		if (due >= ahead) {
+			if (ahead > c->due) {
+				c->due = ahead;
+				c->due_part = 0;
+			}
+			return;
+		}
 	}
 	c->due = due;
 	c->due_part = part & ((1U << DMSC_CLOCK_SHIFT) - 1);

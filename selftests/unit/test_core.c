@@ -273,6 +273,66 @@ static void test_guarantee_sizes(void **state)
 }
 
 /* Ordinary turns count towards the guarantee: among weighted classes it only lifts. */
+/*
+ * To part of a byte of the byte clock, a class passes others as late as its
+ * guarantee says: with 7 permille a byte is worth 142 and 6/7 of the clock's,
+ * 599186 parts of 2^-22 of them, rounded down, and no rounding adds up, neither
+ * when it passes nor when it sends in its ordinary turns in between.
+ */
+static void test_clock_fraction(void **state)
+{
+	const u64 part = (1000U << DMSC_CLOCK_SHIFT) / 7, whole = 1ULL << DMSC_CLOCK_SHIFT;
+	u64 early = 0, sent = 0, behind, least = U64_MAX;
+	struct dmsc_sched_class *c;
+	struct dmsc_sched s;
+	u32 i, len;
+
+	(void)state;
+	start(&s);
+	for (i = 0; i < DMSC_NR_CLASSES; i++)
+		configure(&s, i, DMSC_MODE_STRICT, 16, 0, 1 << 30);
+	configure(&s, 1, DMSC_MODE_STRICT, 16, 7, 1 << 30);
+	c = &s.class[1];
+	/* in turns a packet that takes it far ahead, and one that is sent when it is */
+	for (i = 0; i < 200; i++) {
+		put(&s, 0, 1, 0, 20000 + rnd(1500));
+		put(&s, 0, 1, 0, 1 + rnd(100));
+	}
+	for (i = 0; i < 200; i++) {
+		/* up to the time when it is due, and a byte */
+		len = c->due - s.sent;
+		put(&s, 0, 5, 0, len ? len : 1);
+		put(&s, 0, 5, 0, 1);
+		put(&s, 0, 5, 0, 1);
+		assert_int_equal(take(&s, &len), 5);
+		sent += len;
+		if (s.sent <= c->due) {
+			assert_int_equal(s.sent, c->due);
+			assert_int_equal(take(&s, &len), 5);
+			sent += len;
+		}
+		/* it passes, no part of the clock too early, and not a byte too late */
+		behind = (sent << DMSC_CLOCK_SHIFT) - early * part;
+		assert_true(sent << DMSC_CLOCK_SHIFT > early * part);
+		assert_true(behind <= whole || !i);
+		least = behind < least ? behind : least;
+		assert_int_equal(take(&s, &len), 1);
+		assert_true(s.owed);
+		early += len;
+		sent += len;
+		/* those it passed, and then nobody wants more */
+		while (s.class[5].n.backlog_packets) {
+			assert_int_equal(take(&s, &len), 5);
+			sent += len;
+		}
+		assert_int_equal(take(&s, &len), 1);
+		assert_false(s.owed);
+		sent += len;
+	}
+	assert_true(least < whole / 50);
+	stop(&s);
+}
+
 static void test_guarantee_among_weighted(void **state)
 {
 	u64 sent[8] = { 0 }, total = 0;
@@ -1250,6 +1310,7 @@ int main(void)
 		cmocka_unit_test(test_strict_order),
 		cmocka_unit_test(test_guarantee),
 		cmocka_unit_test(test_guarantee_sizes),
+		cmocka_unit_test(test_clock_fraction),
 		cmocka_unit_test(test_guarantee_among_weighted),
 		cmocka_unit_test(test_no_hoarding),
 		cmocka_unit_test(test_weights),

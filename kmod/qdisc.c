@@ -20,7 +20,6 @@ static bool mark_packet(struct dmsc_pkt *p)
 }
 
 static const struct dmsc_sched_ops sched_ops = {
-	.clock	= ktime_get_ns,
 	.mark	= mark_packet,
 };
 

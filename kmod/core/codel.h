@@ -46,7 +46,11 @@ struct dmsc_codel {
 bool dmsc_codel_drop(struct dmsc_codel *v, const struct dmsc_codel_params *params, u32 now,
 		     u32 delay, u32 behind, u32 mtu);
 
-/* The queue ran empty. */
+/*
+ * The queue ran empty; or the packet at its head has no more than an MTU behind
+ * it, and so is not to be dropped however long it was queued: then no clock need
+ * be read for it.
+ */
 static inline void dmsc_codel_idle(struct dmsc_codel *v)
 {
 	v->above = false;

@@ -16,7 +16,7 @@ static inline struct dmsc_sched_class *dmsc_class_at(struct dmsc_sched *s, u32 p
 static inline u64 dmsc_now(struct dmsc_sched *s)
 {
 	if (!s->now)
-		s->now = s->ops->clock();
+		s->now = core_clock(s->ops);
 	return s->now;
 }
 

@@ -357,10 +357,15 @@ static __always_inline struct dmsc_queue *class_pick(struct dmsc_sched_class *c)
 static void codel(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_pkt **dropped)
 {
 	const struct dmsc_codel_params *params = &s->class[q->class].codel;
-	u32 now = codel_now(s);
 	struct dmsc_pkt *p = q->head;
-	u32 time = dmsc_pkt_time(p);
+	u32 now, time;
 
+	if (q->n.backlog_bytes - dmsc_pkt_len(p) <= s->mtu) {
+		dmsc_codel_idle(&q->cv);
+		return;
+	}
+	now = codel_now(s);
+	time = dmsc_pkt_time(p);
 	while (dmsc_codel_drop(&q->cv, params, now, time ? now - time : 0,
 			       q->n.backlog_bytes - dmsc_pkt_len(p), s->mtu)) {
 		if (mark(s, q, p))

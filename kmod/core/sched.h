@@ -72,7 +72,9 @@
 
 /* What the core asks of its caller. */
 struct dmsc_sched_ops {
+#ifndef __KERNEL__
 	u64 (*clock)(void);			/* ns; only called for CoDel, rates, ceilings */
+#endif
 	bool (*mark)(struct dmsc_pkt *p);	/* "congestion experienced"; false: cannot */
 };
 

@@ -15,10 +15,13 @@
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 #include <linux/types.h>
 
 #define core_zalloc(size)	kvzalloc(size, GFP_KERNEL)
 #define core_free(p)		kvfree(p)
+/* Not by a pointer: with retpolines that costs as much as reading the clock does. */
+#define core_clock(ops)		ktime_get_ns()
 #else
 #include <errno.h>
 #include <stdbool.h>
@@ -55,6 +58,7 @@ static inline void *core_zalloc(size_t size)
 }
 
 #define core_free(p)		free(p)
+#define core_clock(ops)		((ops)->clock())
 
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))

@@ -10,9 +10,9 @@ set -euo pipefail
 usage() {
 	cat <<-END
 	usage: uml/run.sh KERNEL [OPTION]... -- COMMAND [ARGUMENT]...
-	KERNEL is uml (vm/kernel.sh). The command runs in /dmsc, which is
+	KERNEL is uml, or umlsmp with two processors (vm/kernel.sh). The command runs in /dmsc, which is
 	this work tree, read-only; what it writes into /results is kept in --out.
-	  --virtual      time passes only where somebody waits; the processor costs none
+	  --virtual      time passes only where somebody waits; the processor costs none (uml)
 	  --timeout S    seconds of real time, boot included (default 300)
 	  --mem M        MiB (default 1024)
 	  --out DIR      /results of the guest; gets kernel.log as well
@@ -20,7 +20,7 @@ usage() {
 	END
 }
 
-kernel='' timeout=300 mem=1024 out='' options=()
+kernel='' timeout=300 mem=1024 out='' options=() seccomp=auto
 while [ $# -gt 0 ]; do
 	case $1 in
 	--virtual) options+=(time-travel=inf-cpu); shift ;;
@@ -33,10 +33,11 @@ while [ $# -gt 0 ]; do
 	*) kernel=$1; shift ;;
 	esac
 done
-if [ "$kernel" != uml ] || [ $# = 0 ]; then
-	usage >&2
-	exit 2
-fi
+case $kernel in
+uml) [ $# -gt 0 ] ;;
+umlsmp) [ $# -gt 0 ] && [ ${#options[@]} = 0 ] && options=(ncpus=2) seccomp=on ;;
+*) false ;;
+esac || { usage >&2; exit 2; }
 need_kernel "$kernel"
 use_root
 
@@ -54,7 +55,7 @@ first="mount -r -t hostfs none /dmsc -o hostfs=$TOP && mount -t hostfs none /res
 first+=" && exec /bin/bash /dmsc/selftests/uml/init.sh"
 rc=0
 TMPDIR=$work timeout -k 10 "$timeout" "$(kernel_image "$kernel")" "mem=${mem}M" root=/dev/root rootfstype=hostfs \
-	"rootflags=$ROOT" ro con=null con0=fd:0,fd:1 quiet panic=-1 seccomp=auto "${options[@]}" \
+	"rootflags=$ROOT" ro con=null con0=fd:0,fd:1 quiet panic=-1 "seccomp=$seccomp" "${options[@]}" \
 	init=/bin/sh -- -c "\"$first\"" < /dev/null > "$work/console" 2>&1 || rc=$?
 give_back "$out"
 [ ! -e "$out/.vm/stdout" ] || cat "$out/.vm/stdout"

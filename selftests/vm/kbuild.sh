@@ -70,7 +70,7 @@ status=0
 headers=/lib/modules/$version/build M=/src
 case $series in
 debug) headers=/mnt M=/dmsc ;;
-uml) headers=/mnt M=/dmsc options+=(ARCH=um) ;;
+uml | umlsmp) headers=/mnt M=/dmsc options+=(ARCH=um) ;;
 esac
 in_root make -j2 -C "$headers" M=$M "${options[@]}" "${more[@]}" modules \
 	> "$log" 2>&1 || status=$?

@@ -70,7 +70,7 @@ fi
 
 use_root
 case $name in
-uml) arch=um image=linux targets=(linux modules) minutes=8 ;;
+uml | umlsmp) arch=um image=linux targets=(linux modules) minutes=8 ;;
 debug) arch=x86_64 image=arch/x86/boot/bzImage targets=(bzImage modules) minutes=24 ;;
 esac
 log=$dir/build.log

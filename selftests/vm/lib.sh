@@ -46,8 +46,9 @@ known_kernel() {
 	is_own_kernel "$1" || die "kernel '$1': expected one of: $DMSC_KERNELS $OWN_KERNELS"
 }
 
-# Kernels of our own configuration (kernel.sh): "debug" has all the detectors.
-OWN_KERNELS='debug uml'
+# Kernels of our own configuration (kernel.sh): "debug" has all the detectors, "uml" and
+# "umlsmp" are processes.
+OWN_KERNELS='debug uml umlsmp'
 # The series of the source package, for checkpatch and netlink's generator, too.
 # shellcheck disable=SC2034 # for who sources this
 KERNEL_SOURCE=7.3
@@ -61,6 +62,7 @@ is_own_kernel() {
 own_config() {
 	local dir=$TOP/selftests/vm/kernels
 
+	[ "$1" != umlsmp ] || cat "$dir/uml.config"
 	cat "$dir/$1.config"
 	[ "$1" != debug ] || cat "$dir/detectors.config"
 }

@@ -11,7 +11,7 @@ shift 2
 here=$(dirname "$0")
 . "$here/link.sh"
 setup=/dmsc/build/selftests/bench/queues/setup
-setups=(pfifo fq_codel fq ets+fq_codel prio+fq_codel prio-ranked dmsc dmsc-ranked dmsc-shortest)
+setups=(pfifo fq_codel fq cake ets+fq_codel prio+fq_codel htb+fq_codel prio-ranked dmsc dmsc-ranked dmsc-shortest)
 [ $# = 0 ] || setups=("$@")
 
 insmod "/dmsc/build/kmod/$DMSC_GUEST/sch_dmsc.ko"

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""report.py DIRECTORY: makes the tables, build/bench/queues.json and the
-pictures out of what the guests measured (cost.txt, latency.txt, ... there)."""
+"""report.py DIRECTORY SECONDS: makes the table, build/bench/queues.json and the
+pictures out of what the guests measured (cost.txt, latency.txt, ... there). Each
+part's own tables are in build/bench/queues.txt. SECONDS: of latency's loads."""
 import collections
+import contextlib
 import os
 import statistics
 import sys
@@ -32,18 +34,44 @@ def nested():
     return collections.OrderedDict()
 
 
-# ---- cost: QDISC QUEUES PACKETS REPEAT ENQUEUE DEQUEUE ----
+class Summary:
+    """The one table: a row a set-up, a column a figure; what was not measured is "-"."""
+
+    def __init__(self):
+        self.columns, self.rows = [], nested()
+
+    def add(self, column, setup, value, form="%.3g"):
+        if column not in self.columns:
+            self.columns.append(column)
+        # Shares and weights do not depend on what is below a band.
+        names = [setup] if setup not in ("prio", "ets", "htb") else [setup + "+fq_codel"]
+        for name in names:
+            self.rows.setdefault(name, {})[column] = form % value
+
+    def show(self):
+        ours = [r for r in self.rows if r.startswith(OURS) or OURS in r.split("+")[-1]]
+        order = [r for r in self.rows if r not in ours] + ours
+        bench.table(["set-up"] + self.columns,
+                    [[r] + [self.rows[r].get(c, "-") for c in self.columns] for r in order])
+
+
+summary = Summary()
+
+
+# ---- cost: QDISC QUEUES PACKETS QUEUED REPEAT ENQUEUE DEQUEUE ----
 
 def case_name(case):
-    queues, packets = case
+    queues, packets, queued = case
     name = "4096" if queues == 4095 else str(queues)
+    if queued:
+        return "full/" + name
     return name if packets == 1000 else "%dk/%s" % (packets // 1000, name)
 
 
 def cost(directory):
     samples, cases = nested(), []
-    for qdisc, queues, packets, _, enqueue, dequeue in lines(directory, "cost.txt", 6):
-        case = (int(queues), int(packets))
+    for qdisc, queues, packets, queued, _, enqueue, dequeue in lines(directory, "cost.txt", 7):
+        case = (int(queues), int(packets), int(queued))
         if case not in cases:
             cases.append(case)
         samples.setdefault(qdisc, {}).setdefault(case, []).append(float(enqueue) + float(dequeue))
@@ -53,6 +81,9 @@ def cost(directory):
     def median(qdisc, case):
         return statistics.median(samples[qdisc][case])
 
+    for q in samples:
+        for c in cases:
+            summary.add("ns " + case_name(c), q, median(q, c))
     print("Cost of enqueue and dequeue, ns a packet, by active queues: median (least-most)")
     bench.table(["qdisc"] + [case_name(c) for c in cases],
                 [[q] + [spread(s[c]) for c in cases] for q, s in samples.items()])
@@ -115,6 +146,13 @@ def latency(directory, seconds):
         return [100 * sum(got.get(r, [0])) / seconds / LINK for r in repeats]
 
     kinds = ("request", "burst")
+    for q in samples:
+        for kind in kinds:
+            summary.add(kind + " p50", q, median(q, kind, 50), "%.4g")
+            summary.add(kind + " p99", q, median(q, kind, 99), "%.4g")
+        if q != "idle":
+            summary.add("least share", q, min(statistics.median(share(q, c)) for c, _ in CLASSES),
+                        "%.1f")
     print("Latency under load, ms of virtual time: a request of 1 KB, a burst of 200 KB (medians "
           "of the repeats); what the classes that fill the link get of it, %")
     bench.table(
@@ -175,6 +213,10 @@ def shares(directory):
     rows, results = [], []
     for case in cases:
         for key in long:
+            if key[0] == case and case in ("guarantee", "rate"):
+                for of, name in ((long, "10 s"), (short, "10 ms")):
+                    summary.add("%s %s" % (case, name), key[1],
+                                statistics.median(worst(of, key)), "%.2g")
             if key[0] == case:
                 rows.append([what[case], key[1]] + [
                     "%.3g" % statistics.median(worst(of, key)) for of in (long, short)])
@@ -211,6 +253,9 @@ def completion(directory):
         return [percentile(v, 99) for v in samples[name][job].values()]
 
     jobs = ("short", "long")
+    for n in samples:
+        for j in jobs:
+            summary.add(j + " job", n, statistics.median(means(n, j)), "%.1f")
     print("Iterations of two jobs that share a link, ms of virtual time: mean and p99 (medians of the "
           "repeats)")
     bench.table(["set-up"] + ["%s %s" % (j, m) for j in jobs for m in ("mean", "p99")] + ["mean of both"],
@@ -228,14 +273,57 @@ def completion(directory):
     return results
 
 
+# ---- cores: SET-UP REPEAT ALONE FIRST SECOND ----
+
+def cores(directory):
+    samples = nested()
+    for name, _, alone, first, second in lines(directory, "cores.txt", 5):
+        alone, first, second = float(alone), float(first), float(second)
+        samples.setdefault(name, {}).setdefault("alone", []).append(alone)
+        samples[name].setdefault("times", []).append(alone / first + alone / second)
+    ours = [n for n in samples if OURS in n]
+    if not ours:
+        return []
+    print("Two processors that send at the same time: ns a packet of one alone, and how many "
+          "times as many packets as it both send: median (least-most)")
+    bench.table(["set-up", "alone", "both"],
+                [[n, spread(s["alone"]), spread(s["times"])] for n, s in samples.items()])
+    print()
+    for n, s in samples.items():
+        summary.add("2 CPUs", n, statistics.median(s["times"]), "%.2fx")
+    results = []
+    for n in ours:
+        times = samples[n]["times"]
+        aim = n.startswith("mq+")
+        results.append(bench.Result(
+            "two processors, " + n, "packets, of one's alone", "times", times,
+            {p: s["times"] for p, s in samples.items() if p not in ours},
+            "at least 1.8" if aim else "", statistics.median(times) >= 1.8 if aim else None))
+    bench.svg_bars("queues-cores", "Packets of two processors, as many times as one's", "times",
+                   [(n, {"both": statistics.median(s["times"])}) for n, s in samples.items()],
+                   ["both"], ours=ours)
+    return results
+
+
 def main():
     directory = sys.argv[1]
     seconds = float(sys.argv[2])
-    print(bench.machine() + "\n")
-    results = (cost(directory) + latency(directory, seconds) + shares(directory) +
-               completion(directory))
+    os.makedirs(bench.OUT, exist_ok=True)
+    with open(os.path.join(bench.OUT, "queues.txt"), "w") as f, contextlib.redirect_stdout(f):
+        print(bench.machine() + "\n")
+        results = (cost(directory) + latency(directory, seconds) + shares(directory) +
+                   completion(directory) + cores(directory))
     if not results:
         sys.exit("report.py: %s: no measurements" % directory)
+    print(bench.machine() + "\n")
+    summary.show()
+    print("""
+medians of the repeats. ns N: enqueue + dequeue of a packet with N active queues (8k: with
+8192 packets; full: each enqueue has to drop). request, burst: ms of a request of 1 KB and
+of 200 KB against flows that fill the link; least share: % of it that the class of them
+with the least gets. guarantee, rate: largest error of a flow, % of what it is to get. jobs: ms
+of an iteration, mean. 2 CPUs: packets of two that send at the same time, of one's.
+""")
     bench.write("queues", results)
 
 

@@ -23,17 +23,32 @@ void bench_packet_renew(struct sk_buff *skb, u32 priority, u8 dscp, u32 flow);
 #define ANSWER_MAX 2048
 
 /*
- * cost.c: DEVICE SCHEME FLOWS PACKETS ROUNDS
+ * cost.c: DEVICE SCHEME FLOWS PACKETS ROUNDS QUEUED
  * The time of PACKETS enqueues, then as many dequeues, under the qdisc's lock
- * and with nothing else in between. Answer: the medians over the rounds, ns a
- * packet: enqueue dequeue. Packet i belongs to flow i % FLOWS; SCHEME says how
- * the qdisc is told its class, by skb->priority:
+ * and with nothing else in between, while QUEUED packets are in it already; then
+ * they are its limit, and each enqueue has to drop. A packet is written shortly
+ * before it is enqueued, as it is by whoever sends it. Answer: the medians over
+ * the rounds, ns a packet: enqueue dequeue. Packet i belongs to flow i % FLOWS;
+ * SCHEME says how the qdisc is told its class, by skb->priority:
  *	hash	not at all: the hash is all there is
  *	bands	band 1 + flow % 7 of the qdisc
  *	classes	class 1 + flow of the qdisc
  *	slots	dmsc's slot 1 + flow, class 1 + flow % 7
  */
 int bench_cost(const char *request, char *answer);
+
+/* The priority of a packet of @flow; 0: no such scheme, or hash. */
+u32 bench_priority(const struct Qdisc *q, const char *scheme, u32 flow);
+
+/*
+ * cores.c: DEVICE SCHEME FLOWS PACKETS ROUNDS
+ * Two processors, each with a transmit queue of the device, its qdisc (the
+ * root, for both, where that is no mq) and packets of its own: each takes the
+ * qdisc's lock for each packet, as sending does. In each round processor 0 does
+ * so alone, and then both at the same time. Answer: the medians over the rounds
+ * of enqueue + dequeue, ns a packet: 0 alone, 0 of both, 1 of both.
+ */
+int bench_cores(const char *request, char *answer);
 
 /*
  * share.c: DEVICE MBIT MS WINDOW_US PRIORITY:DSCP...

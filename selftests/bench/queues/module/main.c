@@ -14,6 +14,7 @@ static const struct {
 	int (*run)(const char *request, char *answer);
 } tests[] = {
 	{ "cost ", bench_cost },
+	{ "cores ", bench_cores },
 	{ "share ", bench_share },
 };
 

@@ -230,8 +230,11 @@ void dmsc_sched_configure(struct dmsc_sched *s, u32 class, const struct dmsc_cla
 	c->clock_per_byte = cfg->share ? (1000U << DMSC_CLOCK_SHIFT) / cfg->share : 0;
 	c->deficit = 0;
 	c->quantum = dmsc_quantum(s, cfg->weight);
+	c->ahead = DMSC_AHEAD_BYTES + ((u64)c->quantum * c->clock_per_byte >> DMSC_CLOCK_SHIFT);
 	c->codel.target = dmsc_codel_time(cfg->target);
 	c->codel.interval = dmsc_codel_time(cfg->interval);
+	set_bit_if(&c->extra, DMSC_EXTRA_CODEL, cfg->codel);
+	set_bit_if(&c->extra, DMSC_EXTRA_CEIL, cfg->ceil);
 	set_bit_if(&s->strict, bit, cfg->mode == DMSC_MODE_STRICT);
 	set_bit_if(&s->shared, bit, cfg->share);
 	if (c->ceil.bytes != cfg->ceil) {
@@ -305,7 +308,7 @@ static void queue_splice(struct dmsc_sched *s, struct dmsc_queue *from, struct d
 		dmsc_queue_place(s, to);
 	}
 	from->head = NULL;
-	if (s->class[to->class].sized) {
+	if (s->class[to->class].extra & DMSC_EXTRA_SIZED) {
 		dmsc_longest_resize(&s->class[to->class], from);
 		dmsc_longest_resize(&s->class[to->class], to);
 	}

@@ -43,7 +43,8 @@ void dmsc_longest_sent(struct dmsc_sched_class *c, struct dmsc_queue *q)
 {
 	dmsc_longest_resize(c, q);
 	/* At 0 the lists are left as they are: their epoch will be past. */
-	c->sized--;
+	if (!--c->sized)
+		c->extra &= ~DMSC_EXTRA_SIZED;
 }
 
 static void look_at(struct dmsc_sched_class *c, struct dmsc_queue *q, void *to)
@@ -73,8 +74,9 @@ struct dmsc_queue *dmsc_longest(struct dmsc_sched *s, struct dmsc_sched_class *c
 	struct dmsc_longest *l = c->longest;
 	u32 i;
 
-	if (!c->sized)
+	if (!(c->extra & DMSC_EXTRA_SIZED))
 		make_lists(s, c);
+	c->extra |= DMSC_EXTRA_SIZED;
 	c->sized = l->looked_at;
 	for (i = DMSC_NR_SIZES / 64; i--; ) {
 		if (l->used[i])

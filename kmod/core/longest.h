@@ -42,7 +42,7 @@ static inline u32 dmsc_size_of(u32 bytes)
  */
 struct dmsc_queue *dmsc_longest(struct dmsc_sched *s, struct dmsc_sched_class *c);
 
-/* The lists are kept (@c->sized), and @q has more or less than before. */
+/* The lists are kept (DMSC_EXTRA_SIZED), and @q has more or less than before. */
 void dmsc_longest_resize(struct dmsc_sched_class *c, struct dmsc_queue *q);
 
 /* The lists are kept, and @q sent a packet. */

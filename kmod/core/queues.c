@@ -32,6 +32,7 @@ static void shortest_add(struct dmsc_sched_class *c, struct dmsc_queue *q)
 {
 	q->node.key = shortest_key(q);
 	dmsc_heap_add(&c->shortest, &q->node);
+	c->extra |= DMSC_EXTRA_SHORTEST;
 }
 
 static void timer_add(struct dmsc_sched *s, struct dmsc_queue *q, u64 time)
@@ -74,10 +75,13 @@ static void unplace(struct dmsc_sched *s, struct dmsc_queue *q)
 		dmsc_heap_remove(&s->timers, &q->node);
 	if (was == DMSC_PLACE_HELD)
 		return;
-	if (was == DMSC_PLACE_SHORTEST)
+	if (was == DMSC_PLACE_SHORTEST) {
 		dmsc_heap_remove(&c->shortest, &q->node);
-	else
+		if (!c->shortest.root)
+			c->extra &= ~DMSC_EXTRA_SHORTEST;
+	} else {
 		dmsc_ring_leave(c, q);
+	}
 	if (!--c->busy)
 		dmsc_class_refresh(s, c);
 }

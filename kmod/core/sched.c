@@ -48,8 +48,7 @@ static void charge_guarantee(struct dmsc_sched *s, struct dmsc_sched_class *c, u
 
 	due = c->due + (part >> DMSC_CLOCK_SHIFT);
 	if (!s->owed) {
-		ahead = s->sent + DMSC_AHEAD_BYTES +
-			(((u64)len + c->quantum) * c->clock_per_byte >> DMSC_CLOCK_SHIFT);
+		ahead = s->sent + c->ahead + (part >> DMSC_CLOCK_SHIFT);
 		if (due >= ahead) {
 			if (ahead > c->due) {
 				c->due = ahead;
@@ -104,7 +103,7 @@ void dmsc_count_dropped(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_
 	c->n.drop_bytes += len;
 	s->backlog -= dmsc_backlog(1, len);
 	s->dropped |= 1U << q->class;
-	if (unlikely(c->sized))
+	if (unlikely(c->extra & DMSC_EXTRA_SIZED))
 		dmsc_longest_resize(c, q);
 }
 
@@ -256,10 +255,6 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 		dmsc_pkt_link(p, dropped);
 		return p;
 	}
-	if (c->cfg.codel) {
-		time = codel_now(s);
-		dmsc_pkt_stamp(p, time ? time : 1);
-	}
 	dmsc_count_in(&q->n, 1, len);
 	dmsc_count_in(&c->n, 1, len);
 	s->backlog += dmsc_backlog(1, len);
@@ -271,7 +266,11 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 		q->tail = p;
 		queue_start(s, c, q);
 	}
-	if (unlikely(c->sized))
+	if (c->extra & DMSC_EXTRA_CODEL) {
+		time = codel_now(s);
+		dmsc_pkt_stamp(p, time ? time : 1);
+	}
+	if (unlikely(c->extra & DMSC_EXTRA_SIZED))
 		dmsc_longest_resize(c, q);
 	if (unlikely(near) && c->cfg.ecn && congested(s, c))
 		mark(s, q, p);
@@ -320,8 +319,7 @@ static __always_inline struct dmsc_sched_class *sched_pick(struct dmsc_sched *s)
 	struct dmsc_sched_class *c;
 	u32 m;
 
-	s->turn = false;
-	s->owed = false;
+	s->choice = 0;
 	if (unlikely(s->sent > s->owed_from)) {
 		c = owed_class(s);
 		if (c) {
@@ -344,7 +342,7 @@ static __always_inline struct dmsc_queue *class_pick(struct dmsc_sched_class *c)
 {
 	u32 first = c->groups ? __ffs64(c->groups) : DMSC_NR_GROUPS;
 
-	if (unlikely(c->shortest.root)) {
+	if (unlikely(c->extra & DMSC_EXTRA_SHORTEST)) {
 		struct dmsc_queue *q = container_of(c->shortest.root, struct dmsc_queue, node);
 
 		if (q->rank <= first)
@@ -398,7 +396,7 @@ choose(struct dmsc_sched *s, struct dmsc_sched_class **class, struct dmsc_pkt **
 		return NULL;
 	*class = sched_pick(s);
 	q = class_pick(*class);
-	if ((*class)->cfg.codel)
+	if ((*class)->extra & DMSC_EXTRA_CODEL)
 		codel(s, q, dropped);
 	return q;
 }
@@ -432,7 +430,7 @@ static inline void queue_served(struct dmsc_sched *s, struct dmsc_sched_class *c
 	if (!q->head) {
 		dmsc_ring_leave(c, q);
 		q->place = DMSC_PLACE_NONE;
-		if (c->cfg.codel)
+		if (c->extra & DMSC_EXTRA_CODEL)
 			dmsc_codel_idle(&q->cv);
 		if (!--c->busy)
 			dmsc_class_refresh(s, c);
@@ -469,11 +467,13 @@ struct dmsc_pkt *dmsc_sched_dequeue(struct dmsc_sched *s, struct dmsc_pkt **drop
 	dmsc_count_out(&q->n, len);
 	dmsc_count_out(&c->n, len);
 	s->backlog -= dmsc_backlog(1, len);
-	if (unlikely(c->sized))
-		dmsc_longest_sent(c, q);
 	queue_served(s, c, q, len);
-	if (unlikely(c->ceil.bytes))
-		hold_class(s, c, len);
+	if (unlikely(c->extra & (DMSC_EXTRA_SIZED | DMSC_EXTRA_CEIL))) {
+		if (c->extra & DMSC_EXTRA_SIZED)
+			dmsc_longest_sent(c, q);
+		if (c->extra & DMSC_EXTRA_CEIL)
+			hold_class(s, c, len);
+	}
 	return p;
 }
 

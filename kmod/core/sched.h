@@ -58,8 +58,9 @@
 
 /*
  * How far ahead of its guarantee a class may send in its ordinary turns, beside
- * a turn, on the byte clock: so much of what strict classes have for a burst
- * goes uninterrupted, and then the class is owed its share again.
+ * a turn (a quantum and a packet), on the byte clock: so much of what strict
+ * classes have for a burst goes uninterrupted, and then the class is owed its
+ * share again.
  */
 #define DMSC_AHEAD_BYTES	(256 * 1024)
 
@@ -188,11 +189,20 @@ struct dmsc_ring {
 	u32 unused[5];			/* to a whole cache line */
 };
 
+/* What a packet's way through a class has to look at beside the usual. */
+enum dmsc_class_extra {
+	DMSC_EXTRA_CODEL = 1 << 0,	/* it is under CoDel */
+	DMSC_EXTRA_CEIL = 1 << 1,	/* it has a ceiling */
+	DMSC_EXTRA_SIZED = 1 << 2,	/* its lists by size are kept (longest.h) */
+	DMSC_EXTRA_SHORTEST = 1 << 3,	/* @shortest has queues */
+};
+
+/* The first two cache lines are all that a packet's way needs where there is no @extra. */
 struct dmsc_sched_class {
 	struct dmsc_counters n;
 	u64 groups;			/* bit n: group n has queues with packets */
 	struct dmsc_ring *group;	/* DMSC_NR_GROUPS */
-	struct dmsc_heap shortest;
+	u64 ahead;			/* DMSC_AHEAD_BYTES and a quantum's time on the clock */
 	u64 due;			/* owed service after this time of the byte clock */
 	u32 due_part;			/* and this part of a byte of it, DMSC_CLOCK_SHIFT bits */
 	u32 clock_per_byte;		/* 1000 / share, with as many; 0: no guarantee */
@@ -201,18 +211,18 @@ struct dmsc_sched_class {
 	u32 busy;			/* queues that may go */
 	u32 bit;			/* 1 << its place in dmsc_class_order */
 	u32 calm;			/* bytes up to which it neither marks nor drops */
-	u32 nr_hashed;			/* power of two */
+	u32 extra;			/* DMSC_EXTRA_* */
 	struct dmsc_queue *hashed;
 	struct dmsc_codel_params codel;
 	struct dmsc_class_config cfg;
 	struct dmsc_rate ceil;
 	u64 in_ceil;			/* ns: when it is within its ceiling again */
+	struct dmsc_heap shortest;
 	u32 divide;			/* qdiscs that share its device-wide rates */
-	u32 sized;			/* packets to send until its lists by size are given up;
-					 * 0: they are not kept
-					 */
+	u32 sized;			/* packets to send until its lists by size are given up */
+	u32 nr_hashed;			/* power of two */
 	struct dmsc_longest *longest;
-	u64 unused[5];			/* a power of two makes it cheap to find */
+	u64 unused[3];			/* a power of two makes it cheap to find */
 };
 
 _Static_assert(sizeof(void *) < 8 || sizeof(struct dmsc_sched_class) == 256, "a power of two");
@@ -234,8 +244,13 @@ struct dmsc_sched {
 	u64 sent;			/* bytes that left, ever: the byte clock */
 	u64 owed_from;			/* until then, on it, no class is owed its share */
 	struct dmsc_queue *pending;	/* chosen by a peek; not taken, and nothing came since */
-	bool owed;			/* the choice was made for a guarantee */
-	bool turn;			/* or for a weighted class's turn among others */
+	union {
+		struct {
+			bool owed;	/* the choice was made for a guarantee */
+			bool turn;	/* or for a weighted class's turn among others */
+		};
+		u16 choice;
+	};
 	u64 now;			/* ns, of the current call; 0: not read yet */
 	struct dmsc_heap timers;	/* queues, by when their state changes */
 	const struct dmsc_sched_ops *ops;

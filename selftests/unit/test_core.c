@@ -595,7 +595,7 @@ static void test_longest(void **state)
 	assert_true(drops > 10000);
 	assert_int_equal(lists->epoch, 1);
 	/* Without drops they are given up, and what they say later is not believed. */
-	while (s.class[0].sized)
+	while (s.class[0].extra & DMSC_EXTRA_SIZED)
 		free(next(&s));
 	assert_true(dmsc_sent_packets(&s.class[0].n) < 40000);
 	while (!put(&s, 0, 0, rnd(DMSC_HASHED_DEFAULT), MTU))

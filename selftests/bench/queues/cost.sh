@@ -37,7 +37,7 @@ setup() { # QDISC QUEUES DEVICE LIMIT
 	ip link add "$dev" txqueuelen $each type dummy
 	ip link set "$dev" up
 	case $1 in
-	pfifo) tc qdisc add dev "$dev" root handle 1: pfifo limit $limit ;;
+	pfifo) tc qdisc add dev "$dev" root handle 1: pfifo limit "$limit" ;;
 	prio+*)
 		tc qdisc add dev "$dev" root handle 1: prio bands 8 priomap 7 7 7 7 7 7 7 7 7 7 7 7 7 7 7 7
 		leaves "$dev" "${1#*+}" $part
@@ -62,8 +62,8 @@ setup() { # QDISC QUEUES DEVICE LIMIT
 			printf 'class add dev %s parent 1: classid 1:%x drr quantum 1514\n' "$dev" "$i"
 		done | tc -batch -
 		;;
-	fq) tc qdisc add dev "$dev" root handle 1: fq limit $limit flow_limit $limit ;;
-	fq_codel) tc qdisc add dev "$dev" root handle 1: fq_codel limit $limit ;;
+	fq) tc qdisc add dev "$dev" root handle 1: fq limit "$limit" flow_limit "$limit" ;;
+	fq_codel) tc qdisc add dev "$dev" root handle 1: fq_codel limit "$limit" ;;
 	# It counts memory: a packet of 1514 bytes takes 2304 and more.
 	cake) tc qdisc add dev "$dev" root handle 1: cake unlimited diffserv8 flows memlimit $((limit * 2304)) ;;
 	dmsc*)

@@ -5,21 +5,21 @@
 # Linux; see usage(). Decides nothing.
 set -euo pipefail
 . "$(dirname "$0")/../../vm/lib.sh"
-: "${BENCH_REPEATS:=5}" "${BENCH_ROUNDS:=41}" "${BENCH_SECONDS:=2}"
-: "${BENCH_PARTS:=cost cores latency share completion}"
+: "${BENCH_REPEATS:=5}" "${BENCH_ROUNDS:=41}" "${BENCH_SECONDS:=1}"
+: "${BENCH_PARTS:=latency share completion cost cores}"
 cd "$TOP"
 
 usage() {
 	cat <<-END
-	usage: make bench-queues, or queues/run.sh; takes @MINUTES@ minutes on two processors.
+	usage: make bench-queues, or queues/run.sh; takes some 15 minutes on a quiet machine.
 	What is missing is built first: two kernels (16 minutes of processor time, once), the
 	modules. Prints one table; leaves build/bench/queues.json, queues.txt (each part's own
 	tables) and queues*.svg. In the environment:
-	  BENCH_PARTS="cost cores latency share completion"
+	  BENCH_PARTS="latency share completion cost cores"
 	                     what to measure; the rest of the table is the last run's
 	  BENCH_REPEATS=5    of everything, all set-ups in turn
 	  BENCH_ROUNDS=41    cost, cores: of which a repeat is the median
-	  BENCH_SECONDS=2    latency: of virtual time, a set-up and repeat
+	  BENCH_SECONDS=1    latency: of virtual time, a set-up and repeat
 	END
 }
 if [ $# -gt 0 ]; then
@@ -32,15 +32,10 @@ fi
 for part in $BENCH_PARTS; do
 	case $part in
 	cost | cores | latency | share | completion) ;;
-	*) die "BENCH_PARTS: '$part', expected some of: cost cores latency share completion" ;;
+	*) die "BENCH_PARTS: '$part', expected some of: latency share completion cost cores" ;;
 	esac
 done
 make -j2 all build/selftests/bench/queues/setup
-for kernel in uml umlsmp; do
-	selftests/vm/kernel.sh $kernel > /dev/null
-	selftests/vm/kbuild.sh $kernel
-	selftests/vm/kbuild.sh $kernel "$TOP/selftests/bench/queues/module" bench_qdisc
-done
 out=build/bench/queues
 mkdir -p $out
 
@@ -53,6 +48,9 @@ measure() {
 		shift
 	done
 	shift
+	selftests/vm/kernel.sh "$kernel" > /dev/null
+	selftests/vm/kbuild.sh "$kernel"
+	selftests/vm/kbuild.sh "$kernel" "$TOP/selftests/bench/queues/module" bench_qdisc
 	say "$part: $BENCH_REPEATS repeats"
 	selftests/uml/run.sh "$kernel" "${options[@]}" --timeout 3600 --out "$out/$part" -- \
 		"selftests/bench/queues/$part.sh" "$@" > "$out/$part.new" ||

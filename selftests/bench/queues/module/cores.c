@@ -56,7 +56,7 @@ static int renew(struct core *c)
 	return 0;
 }
 
-/* -EAGAIN: not all came out again, as it may be with one that has a clock. */
+/* -ENOBUFS: not all came out again, as it may be with one that has a clock. */
 static int send(struct core *c)
 {
 	struct sk_buff *to_free = NULL, *skb;
@@ -80,7 +80,7 @@ static int send(struct core *c)
 	kfree_skb_list(to_free);
 	for (i = got; i < n; i++)
 		c->skbs[i] = NULL;
-	return got == n ? 0 : -EAGAIN;
+	return got == n ? 0 : -ENOBUFS;
 }
 
 static int core_round(void *data)
@@ -127,13 +127,13 @@ static int one_round(struct cores *all, u32 active)
 	return err;
 }
 
-/* Did both begin within a twentieth of what the shorter took? */
+/* Did both begin within a tenth of what the shorter took? */
 static bool together(const struct cores *all)
 {
 	const struct core *a = &all->core[0], *b = &all->core[1];
 	u64 apart = a->start > b->start ? a->start - b->start : b->start - a->start;
 
-	return 20 * apart < min(a->elapsed, b->elapsed);
+	return 10 * apart < min(a->elapsed, b->elapsed);
 }
 
 static int measure(struct cores *all)
@@ -150,7 +150,7 @@ static int measure(struct cores *all)
 			err = -EAGAIN;
 		for (i = 0; i < CORES; i++)
 			all->both[i][round] = all->core[i].elapsed;
-		if (err == -EAGAIN && again++ < 50 * all->nr_rounds)
+		if ((err == -EAGAIN || err == -ENOBUFS) && again++ < 100 * all->nr_rounds)
 			round--;
 		else if (err)
 			return err;

@@ -201,7 +201,7 @@ kmod:
 check:
 	+$(Q)DMSC_KERNELS='$(KERNELS)' selftests/check.sh
 
-# The queueing disciplines in User Mode Linux: cost, latency, shares, completion.
+# The queueing disciplines in User Mode Linux: latency, shares, completion, cost, two processors.
 bench-queues:
 	+$(Q)selftests/bench/queues/run.sh
 
@@ -275,7 +275,7 @@ help:
 	@echo '                KERNEL=$(KERNEL) JOB=FILE TOPOLOGY=FILE WORKLOAD=AICB-FILE ITERATIONS=$(ITERATIONS)'
 	@echo 'make bench-planner  paths, prediction: aims and results, build/bench/planner.json; BENCH="GROUP..."'
 	@echo 'make bench-bpf  what a packet costs in the BPF data plane; root; build/bench/bpf.json'
-	@echo 'make bench-queues  the qdisc beside others: cost, latency, shares; build/bench/queues.json'
+	@echo 'make bench-queues  the qdisc beside others: cost, latency, shares, CPUs; build/bench/queues.json'
 	@echo 'make format     clang-format for user/ and selftests/'
 	@echo 'make lint       checkpatch, sparse, clang-format, shellcheck'
 	@echo 'make install    DESTDIR= PREFIX=$(PREFIX); make dkms: module through DKMS'

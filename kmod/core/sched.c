@@ -364,6 +364,10 @@ static void codel(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_pkt **
 	}
 	now = codel_now(s);
 	time = dmsc_pkt_time(p);
+	if (likely(!time || now - time < params->target)) {
+		dmsc_codel_idle(&q->cv);
+		return;
+	}
 	while (dmsc_codel_drop(&q->cv, params, now, time ? now - time : 0,
 			       q->n.backlog_bytes - dmsc_pkt_len(p), s->mtu)) {
 		if (mark(s, q, p))

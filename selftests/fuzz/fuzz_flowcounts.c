@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Byte counts of connections: refused with one line, or classified (fuzz-seconds: 5). */
+/* Byte counts of connections: refused with one line, or classified (fuzz-seconds: 10). */
 #include <errno.h>
 
 #include "lib/flowcounts.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* Reports that a simulation is compared with: refused with one line, or sane (fuzz-seconds: 4). */
+/* Reports that a simulation is compared with: refused with one line, or sane (fuzz-seconds: 10). */
 #include <errno.h>
 #include <math.h>
 

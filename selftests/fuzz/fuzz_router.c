@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The service router's files: refused with one line, or services that the maps
- * can take (fuzz-seconds: 5).
+ * can take (fuzz-seconds: 10).
  */
 #include <errno.h>
 

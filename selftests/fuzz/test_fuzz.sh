@@ -6,7 +6,8 @@
 # time, which is what `make fuzz` does. An input that fails is kept in
 # build/fuzz/ and named; `build/selftests/fuzz/fuzz_NAME FILE` runs it again.
 #
-# A fuzzer says in its opening comment how long it wants here: "fuzz-seconds: 5".
+# A fuzzer says in its opening comment how long it wants here: "fuzz-seconds: 10".
+# Two run side by side.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
@@ -20,15 +21,16 @@ done
 echo "TAP version 13"
 echo "1..${#fuzzers[@]}"
 
-n=0 failed=0
-for name in "${fuzzers[@]}"; do
-	n=$((n + 1))
-	binary=build/selftests/fuzz/fuzz_$name
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2> /dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+
+fuzz() { # NAME: leaves its result in $work
+	local name=$1 binary=build/selftests/fuzz/fuzz_$1 wanted seconds found=build/fuzz/corpus/$1 args
 	wanted=$(sed -n 's/.*fuzz-seconds: *\([0-9]*\).*/\1/p' "selftests/fuzz/fuzz_$name.c" | head -n 1)
-	seconds=${FUZZ_SECONDS:-${wanted:-5}}
-	found=build/fuzz/corpus/$name
+	seconds=${FUZZ_SECONDS:-${wanted:-10}}
 	mkdir -p "$found"
-	args=(-max_total_time="$seconds" -artifact_prefix="build/fuzz/$name-" -max_len=2048 
+	args=(-max_total_time="$seconds" -artifact_prefix="build/fuzz/$name-" -max_len=2048
 		-timeout=60 -rss_limit_mb=2048 -print_final_stats=1 -verbosity=0)
 	if [ -z "${FUZZ_SECONDS:-}" ]; then
 		args+=(-seed=1)
@@ -43,8 +45,24 @@ for i, text in enumerate(inputs):
     if text.strip():
         open(f"{sys.argv[2]}/seed{i}", "wb").write(bytes.fromhex(text))
 ' "selftests/fuzz/corpus_$name.txt" "$found"
-	if nice "$binary" "${args[@]}" "$found" > "build/fuzz/$name.log" 2>&1; then
-		echo "ok $n - $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$name.log") runs in $seconds s"
+	if "$binary" "${args[@]}" "$found" > "build/fuzz/$name.log" 2>&1; then
+		echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "build/fuzz/$name.log") runs in $seconds s" > "$work/$name"
+	fi
+}
+
+for name in "${fuzzers[@]}"; do
+	while [ "$(jobs -rp | wc -l)" -ge 2 ]; do
+		wait -n
+	done
+	fuzz "$name" &
+done
+wait
+
+n=0 failed=0
+for name in "${fuzzers[@]}"; do
+	n=$((n + 1))
+	if [ -s "$work/$name" ]; then
+		echo "ok $n - $(< "$work/$name")"
 	else
 		echo "not ok $n - $name"
 		tail -n 60 "build/fuzz/$name.log" | sed 's/^/# /'

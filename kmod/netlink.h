@@ -5,6 +5,7 @@
 #include <net/genetlink.h>
 #include <net/netns/generic.h>
 
+#include "netlink_gen.h"
 #include "qdisc.h"
 
 /* Per network namespace; all of it is protected by RTNL. */
@@ -28,15 +29,7 @@ static inline bool dmsc_qdisc_matches(struct dmsc_qdisc *q, u32 ifindex, u32 han
 	       (!handle || q->sch->handle == handle);
 }
 
-/* netlink_set.c: CAP_NET_ADMIN, all or nothing */
-int dmsc_nl_class_set(struct sk_buff *skb, struct genl_info *info);
-int dmsc_nl_queue_set(struct sk_buff *skb, struct genl_info *info);
-
 /* netlink_get.c */
-int dmsc_nl_version_get(struct sk_buff *skb, struct genl_info *info);
-int dmsc_nl_qdisc_dump(struct sk_buff *skb, struct netlink_callback *cb);
-int dmsc_nl_class_dump(struct sk_buff *skb, struct netlink_callback *cb);
-int dmsc_nl_queue_dump(struct sk_buff *skb, struct netlink_callback *cb);
 int dmsc_nl_put_class(struct sk_buff *skb, u32 id, const struct dmsc_class_config *cfg,
 		      const struct dmsc_counters *n);
 int dmsc_nl_put_event_queue(struct sk_buff *skb, u32 slot, u32 class, u32 sid,

@@ -89,7 +89,7 @@ int dmsc_nl_put_event_queue(struct sk_buff *skb, u32 slot, u32 class, u32 sid,
 	return 0;
 }
 
-int dmsc_nl_version_get(struct sk_buff *skb, struct genl_info *info)
+int dmsc_nl_version_get_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct sk_buff *msg = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	void *hdr;
@@ -235,17 +235,17 @@ static int dump_queue_item(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
-int dmsc_nl_qdisc_dump(struct sk_buff *skb, struct netlink_callback *cb)
+int dmsc_nl_qdisc_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dump(skb, cb, dump_qdisc_item);
 }
 
-int dmsc_nl_class_dump(struct sk_buff *skb, struct netlink_callback *cb)
+int dmsc_nl_class_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dump(skb, cb, dump_class_item);
 }
 
-int dmsc_nl_queue_dump(struct sk_buff *skb, struct netlink_callback *cb)
+int dmsc_nl_queue_get_dumpit(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	return dump(skb, cb, dump_queue_item);
 }

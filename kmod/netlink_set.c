@@ -158,7 +158,7 @@ static int check_classes(struct dmsc_qdisc *q, const struct class_change *change
 	return 0;
 }
 
-int dmsc_nl_class_set(struct sk_buff *skb, struct genl_info *info)
+int dmsc_nl_class_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	struct class_change changes[DMSC_NR_CLASSES] = { 0 };
 	struct dmsc_net *dn = dmsc_net(genl_info_net(info));
@@ -314,7 +314,7 @@ static void commit_queues(struct dmsc_qdisc *q, struct dmsc_queue **queues, size
 	sch_tree_unlock(q->sch);
 }
 
-int dmsc_nl_queue_set(struct sk_buff *skb, struct genl_info *info)
+int dmsc_nl_queue_set_doit(struct sk_buff *skb, struct genl_info *info)
 {
 	bool replace = info->attrs[DMSC_A_REPLACE];
 	struct dmsc_net *dn = dmsc_net(genl_info_net(info));

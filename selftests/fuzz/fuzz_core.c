@@ -562,7 +562,7 @@ static u64 rate(struct input *in)
 {
 	u8 how = input_u8(in);
 
-	return how < 192 ? 0 : min_t(u64, DMSC_RATE_MIN << (how - 192), DMSC_RATE_MAX);
+	return how < 192 ? 0 : min_t(u64, (u64)DMSC_RATE_MIN << (how - 192), DMSC_RATE_MAX);
 }
 
 /* Bytes of the longest queue of a class, and its own where @extra says that it had more. */

@@ -17,7 +17,7 @@ static uint32_t rnd(uint32_t n)
 
 static uint64_t rnd_rate(void)
 {
-	return rnd(3) ? 0 : DMSC_RATE_MIN << rnd(25);
+	return rnd(3) ? 0 : (uint64_t)DMSC_RATE_MIN << rnd(25);
 }
 
 static void class_ceil(uint64_t ceil)

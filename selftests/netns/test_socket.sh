@@ -25,7 +25,7 @@ cat > "$work/client.py" <<'END'
 import json, re, socket, sys, threading, time
 
 path, what = sys.argv[1], sys.argv[2]
-with open("include/uapi/linux/dmsc.h") as f:
+with open("include/uapi/linux/dmsc_netlink.h") as f:
     abi = int(re.search(r"DMSC_ABI\s+(\d+)", f.read()).group(1))
 
 def connect():

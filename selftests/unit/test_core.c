@@ -1233,7 +1233,7 @@ static void test_random(void **state)
 				while (s.class[class].n.backlog_bytes > s.class[class].cfg.limit)
 					now = take(&s, NULL) < 0 ? dmsc_sched_next(&s) : now;
 				cfg = s.class[class].cfg;
-				cfg.ceil = rnd(2) ? 0 : DMSC_RATE_MIN << rnd(24);
+				cfg.ceil = rnd(2) ? 0 : (uint64_t)DMSC_RATE_MIN << rnd(24);
 				cfg.codel = rnd(2);
 				cfg.target = 1 + rnd(6000);
 				cfg.interval = 1 + rnd(200000);
@@ -1246,7 +1246,7 @@ static void test_random(void **state)
 			case 1:
 				of_slot.weight = 1 + rnd(DMSC_WEIGHT_MAX);
 				of_slot.rank = 30 + rnd(4);
-				of_slot.rate = rnd(3) ? 0 : DMSC_RATE_MIN << rnd(24);
+				of_slot.rate = rnd(3) ? 0 : (uint64_t)DMSC_RATE_MIN << rnd(24);
 				of_slot.ceil = rnd(3) ? 0 : of_slot.rate << rnd(3);
 				of_slot.remaining = rnd(3) ? 0 : rnd(100000);
 				if (!rnd(3))

@@ -120,6 +120,11 @@ def main():
         some[0], dict(some[1], weight=0)]})
     point("a weight of 0 is refused, with a reason", error is not None and error[1] != "")
     point("and nothing of that request was done", queues(), wanted)
+    told = {"enq-packets": 1}
+    for op, what in ("class-set", {"class": [{"id": "data", "stats": told}]}), \
+                    ("queue-set", {"queue": [dict(some[0], stats=told)]}):
+        error = refused(ynl, op, dict(what, ifindex=ifindex))
+        point("%s: counters are told, not taken" % op, error is not None and error[0], errno.EINVAL)
     error = refused(ynl, "class-set", {"ifindex": ifindex + 1000, "class": [{"id": "data", "weight": 1}]})
     point("no such interface", error, (errno.ENOENT, "no dmsc qdisc on this interface"))
     ynl.do("queue-set", {"ifindex": ifindex, "queue": some[:1], "replace": True})

@@ -239,7 +239,7 @@ static int on_group(const struct nlattr *group, void *data)
 
 	parse_nest(group, tb, CTRL_ATTR_MCAST_GRP_MAX);
 	if (tb[CTRL_ATTR_MCAST_GRP_NAME] && tb[CTRL_ATTR_MCAST_GRP_ID] &&
-	    !strcmp(mnl_attr_get_str(tb[CTRL_ATTR_MCAST_GRP_NAME]), DMSC_GENL_MCGRP_EVENTS))
+	    !strcmp(mnl_attr_get_str(tb[CTRL_ATTR_MCAST_GRP_NAME]), DMSC_MCGRP_EVENTS))
 		f->group = get_u32(tb[CTRL_ATTR_MCAST_GRP_ID]);
 	return MNL_CB_OK;
 }

@@ -442,13 +442,13 @@ static void noise(struct nlmsghdr *nlh, int depth)
 		mnl_attr_put_u32(nlh, DMSC_A_IFINDEX, one);
 }
 
+/* 0 when it is not found. */
 static uint16_t family_id(struct mnl_socket *nl)
 {
 	char buf[8192];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct genlmsghdr *g;
 	const struct nlattr *attr;
-	ssize_t n;
 
 	nlh->nlmsg_type = GENL_ID_CTRL;
 	nlh->nlmsg_flags = NLM_F_REQUEST;
@@ -456,9 +456,9 @@ static uint16_t family_id(struct mnl_socket *nl)
 	g->cmd = CTRL_CMD_GETFAMILY;
 	g->version = 1;
 	mnl_attr_put_strz(nlh, CTRL_ATTR_FAMILY_NAME, DMSC_GENL_NAME);
-	CHECK(mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) > 0, "");
-	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-	CHECK(n > 0, "");
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) <= 0 ||
+	    mnl_socket_recvfrom(nl, buf, sizeof(buf)) <= 0)
+		return 0;
 	mnl_attr_for_each(attr, (struct nlmsghdr *)buf, sizeof(struct genlmsghdr))
 	{
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
@@ -467,21 +467,22 @@ static uint16_t family_id(struct mnl_socket *nl)
 	return 0;
 }
 
-static void test_noise(void)
+/* Messages of noise to the family, from whoever calls. False: there is no way to it. */
+static bool make_noise(int messages)
 {
 	struct mnl_socket *nl = mnl_socket_open(NETLINK_GENERIC);
 	static char buf[65536];
 	struct nlmsghdr *nlh;
 	struct genlmsghdr *g;
-	uint16_t family;
+	uint16_t family = 0;
 	int i, one_on = 1, strict;
 
-	CHECK(nl && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) >= 0, "");
+	if (nl && mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) >= 0)
+		family = family_id(nl);
+	if (!family)
+		return false;
 	mnl_socket_setsockopt(nl, NETLINK_EXT_ACK, &one_on, sizeof(one_on));
-	family = family_id(nl);
-	CHECK(family, "");
-	printf("# seed %u\n", seed);
-	for (i = 0; i < 4000; i++) {
+	for (i = 0; i < messages; i++) {
 		nlh = mnl_nlmsg_put_header(buf);
 		nlh->nlmsg_type = family;
 		nlh->nlmsg_seq = i + 1;
@@ -501,9 +502,82 @@ static void test_noise(void)
 			;
 	}
 	mnl_socket_close(nl);
-	/* and it still answers as before */
+	return true;
+}
+
+static void still_answers(void)
+{
 	test_version();
 	CHECK_EQ(class_of(one, 7).id, 7, "");
+}
+
+static void test_noise(void)
+{
+	printf("# seed %u\n", seed);
+	CHECK(make_noise(4000), "the family is not found");
+	still_answers();
+}
+
+static int noise_of_nobody(void)
+{
+	return setgid(65534) || setuid(65534) || !make_noise(2000);
+}
+
+static int noise_from_elsewhere(void)
+{
+	return unshare(CLONE_NEWNET) || !make_noise(2000);
+}
+
+/* All that can be set of the classes and queues of @ifindex, as one number. */
+static uint64_t settings(uint32_t ifindex)
+{
+	struct queue_class_entry *c = NULL;
+	struct queue_queue_entry *w = NULL;
+	const uint8_t *byte;
+	uint64_t sum = 14695981039346656037ULL; /* FNV-1a */
+	size_t nc, nq, i, k;
+
+	CHECK(!queues_get_classes(q, ifindex, &c, &nc, &err) &&
+		      !queues_get_queues(q, ifindex, &w, &nq, &err),
+	      "%s", err.text);
+	for (i = 0; i < nc; i++) {
+		memset(&c[i].class.stats, 0, sizeof(c[i].class.stats));
+		for (byte = (void *)&c[i].class, k = 0; k < sizeof(c[i].class); k++)
+			sum = (sum ^ byte[k]) * 1099511628211ULL;
+	}
+	for (i = 0; i < nq; i++) {
+		memset(&w[i].queue.stats, 0, sizeof(w[i].queue.stats));
+		for (byte = (void *)&w[i].queue, k = 0; k < sizeof(w[i].queue); k++)
+			sum = (sum ^ byte[k]) * 1099511628211ULL;
+	}
+	free(c);
+	free(w);
+	return sum ^ nc ^ nq << 32;
+}
+
+/* Nothing that an ordinary user, or root of another namespace, sends has an effect. */
+static void test_noise_refused(void)
+{
+	struct queue_queue some[] = { { .slot = 5, .class = 2, .weight = 16, .sid = 1001 },
+				      { .slot = 6, .class = 3, .weight = 32, .sid = 1002 } };
+	struct queue_class c;
+	uint64_t before, changed;
+
+	CHECK(!queues_set_queues(q, one, 0, some, 2, true, &err), "%s", err.text);
+	before = settings(one);
+	CHECK_EQ(settings(one), before, "what is set changes by itself");
+	in_child(noise_of_nobody);
+	CHECK_EQ(settings(one), before, "by an ordinary user");
+	in_child(noise_from_elsewhere);
+	CHECK_EQ(settings(one), before, "from another namespace");
+	/* a change would be seen */
+	c = class_of(one, 2);
+	c.weight ^= 1;
+	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
+	changed = settings(one);
+	CHECK(changed != before, "a change is not seen");
+	CHECK(!queues_set_queues(q, one, 0, NULL, 0, true, &err), "%s", err.text);
+	still_answers();
 }
 
 int main(void)
@@ -515,7 +589,7 @@ int main(void)
 		TAP_TEST(test_queues),	  TAP_TEST(test_all_slots),
 		TAP_TEST(test_nobody),	  TAP_TEST(test_other_namespace),
 		TAP_TEST(test_event),	  TAP_TEST(test_event_waiting),
-		TAP_TEST(test_noise),
+		TAP_TEST(test_noise),	  TAP_TEST(test_noise_refused),
 	};
 
 	if (system("modprobe -q sch_dmsc"))

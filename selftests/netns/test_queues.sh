@@ -79,7 +79,7 @@ python3 - "$work/plan.json" <<-'END' > "$work/ranked.json"
 	p = json.load(open(sys.argv[1]))
 	for i in p["instances"]:
 	    if i["name"] == "small.pp0.dp0.tp0":
-	        i["rank"] = 3
+	        i["ranks"] = [0, 0, 3, 7, 0, 0, 0, 0]
 	        i["rates"] = [0, 0, 80000000, 0, 0, 0, 0, 0]
 	        i["ceilings"] = [0, 0, 400000000, 0, 0, 0, 0, 0]
 	json.dump(p, sys.stdout)
@@ -88,7 +88,7 @@ equal 'a plan with ranks is another one' "$(ctl host0 apply -j "$work/ranked.jso
 equal 'its ranks, rates and ceilings are in force' "$(of_queue "q['rank'], q['rate'], q['ceil'], q['weight']")" \
 	'[[35, 10000000, 50000000, 16]]'
 equal 'for no other queue' "$(ctl host0 queue -j | json "sorted(set(q['rank'] for q in j['queues'] if q['sid'] != $sid))")" '[32]'
-sed 's/"rank": 3/"rank": 31/' "$work/ranked.json" > "$work/bad.json"
+sed 's/"ranks": \[0, 0, 3/"ranks": [0, 0, 31/' "$work/ranked.json" > "$work/bad.json"
 out=$(ctl host0 apply "$work/bad.json" 2>&1)
 equal 'a rank out of range is refused' "$?" 2
 match 'and named' "$out" 'rank'

@@ -390,20 +390,23 @@ static void test_interleave_not(void **state)
 	order_case_free(&c);
 }
 
-/* Ranks of two jobs' plans: the more important one's before all of the other's, without gaps. */
+/*
+ * In each class, ranks of two jobs' plans: the more important one's before all of
+ * the other's, without gaps.
+ */
 static void test_ranks(void **state)
 {
 	struct plan a = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL);
 	struct plan b = make_plan("examples/moe.yaml", EXAMPLE_TOPO, NULL), *plans[] = { &a, &b };
 	const uint32_t level[] = { 1, 0 };
 	struct dmsc_error err;
-	uint32_t i, k, seen[PLAN_RANK_MAX + 1] = { 0 };
+	uint32_t i, k, c, both = 0, seen[DMSC_NR_CLASSES][PLAN_RANK_MAX + 1] = { 0 };
 
 	(void)state;
 	/* One job alone: by slack; nothing that sends without any slack is behind. */
 	for (i = 0; i < a.nr_flows; i++) {
 		if (a.flows[i].path != MODEL_NONE && !a.flows[i].bulk && a.flows[i].slack <= 0)
-			assert_int_equal(a.instances[a.flows[i].src].rank, 0);
+			assert_int_equal(a.instances[a.flows[i].src].rank[a.flows[i].class], 0);
 	}
 	assert_int_equal(plan_levels(plans, 2, level, NULL, &err), 0);
 	for (k = 0; k < 2; k++) {
@@ -412,17 +415,20 @@ static void test_ranks(void **state)
 
 			assert_int_equal(f->rank / 4, level[k]);
 			if (f->path != MODEL_NONE && !f->bulk)
-				seen[plans[k]->instances[f->src].rank] |= 1 << level[k];
+				seen[f->class][plans[k]->instances[f->src].rank[f->class]] |=
+					1 << level[k];
 		}
 	}
-	for (i = 0; i <= PLAN_RANK_MAX && seen[i] == 1; i++)
-		;
-	assert_true(i > 0);
-	for (k = i; k <= PLAN_RANK_MAX && seen[k] == 2; k++)
-		;
-	assert_true(k > i);
-	for (; k <= PLAN_RANK_MAX; k++)
-		assert_int_equal(seen[k], 0);
+	for (c = 0; c < DMSC_NR_CLASSES; c++) {
+		for (i = 0; i <= PLAN_RANK_MAX && seen[c][i] == 1; i++)
+			;
+		for (k = i; k <= PLAN_RANK_MAX && seen[c][k] == 2; k++)
+			;
+		both += i > 0 && k > i;
+		for (; k <= PLAN_RANK_MAX; k++)
+			assert_int_equal(seen[c][k], 0);
+	}
+	assert_true(both > 0);
 	plan_free(&a);
 	plan_free(&b);
 }

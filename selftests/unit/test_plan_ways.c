@@ -38,6 +38,10 @@ static char *with_ways(struct plan *p)
 	p->nr_ways = 3;
 	p->flows[f].first_way = 0;
 	p->flows[f].nr_ways = 2;
+	/* By class, and the same in all: a list, and a number. */
+	p->instances[0].rank[DMSC_CLASS_DATA] = 2;
+	for (i = 0; i < DMSC_NR_CLASSES; i++)
+		p->instances[1].rank[i] = 3;
 	p->groups = calloc(1, sizeof(*p->groups));
 	p->nr_groups = 1;
 	p->groups[0] = (struct plan_group){ .from = p->instances[p->flows[f].src].sid,
@@ -63,6 +67,10 @@ static void test_round_trip(void **state)
 	again = plan_to_text(&back, &err);
 	assert_string_equal(text, again);
 	assert_int_equal(back.nr_ways, 3);
+	assert_memory_equal(back.instances[0].rank, p.instances[0].rank,
+			    sizeof(p.instances[0].rank));
+	assert_memory_equal(back.instances[1].rank, p.instances[1].rank,
+			    sizeof(p.instances[1].rank));
 	assert_int_equal(back.nr_groups, 1);
 	assert_true(back.groups[0].to_mic && !back.groups[0].from_mic);
 	free(text);
@@ -93,6 +101,9 @@ static const struct refusal refusals[] = {
 	  "segments: 0 of them, expected a list of 1 to 8 IPv6 addresses" },
 	{ "\"nexthop\":\"fe80::1\"", "\"nexthop\":\"10.0.0.1\"", "nexthop: expected an IPv6" },
 	{ "\"source\":\"fd00::1\",", "", "source: expected an IPv6 address" },
+	{ "\"ranks\":[", "\"rank\":1,\"ranks\":[", "ranks: expected none beside rank" },
+	{ "\"ranks\":[0,", "\"ranks\":[31,", "ranks: expected a list of 8 numbers in range" },
+	{ "\"ranks\":[0,", "\"ranks\":[", "ranks: expected a list of 8 numbers" },
 	{ "\"entropy\":77", "\"entropy\":1048576", "entropy: expected a whole number, 1 to 1048575" },
 	{ "\"from\":{\"sid\":", "\"from\":{\"sid\":4", "groups[0].from: SID 4" },
 	{ "\"to\":{\"mic\":", "\"to\":{\"mic\":4", "is unknown, expected one of mics" },

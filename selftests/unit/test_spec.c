@@ -476,25 +476,26 @@ static void test_plan_queueing(void **state)
 
 	(void)state;
 	for (uint32_t i = 0; i < p.nr_instances; i++)
-		p.instances[i].rank = 0;
+		memset(p.instances[i].rank, 0, sizeof(p.instances[i].rank));
 	for (uint32_t i = 0; i < p.nr_flows; i++)
 		p.flows[i].rank = 0;
 	text = plan_to_text(&p, NULL);
 	assert_null(strstr(text, "\"rank\""));
 	assert_null(strstr(text, "\"rates\""));
 	assert_int_equal(plan_from_text(text, strlen(text), &back, &err), 0);
-	assert_int_equal(back.instances[1].rank, 0);
+	assert_int_equal(back.instances[1].rank[DMSC_CLASS_DATA], 0);
 	assert_int_equal(back.instances[1].rate[DMSC_CLASS_DATA], 0);
 	free(text);
 	plan_free(&back);
 
-	in->rank = PLAN_RANK_MAX;
+	for (uint32_t c = 0; c < DMSC_NR_CLASSES; c++)
+		in->rank[c] = PLAN_RANK_MAX;
 	in->rate[DMSC_CLASS_DATA] = DMSC_RATE_MIN;
 	in->ceil[DMSC_CLASS_DATA] = DMSC_RATE_MAX;
 	text = plan_to_text(&p, NULL);
 	assert_int_equal(plan_from_text(text, strlen(text), &back, &err), 0);
-	assert_int_equal(back.instances[0].rank, 0);
-	assert_int_equal(back.instances[1].rank, PLAN_RANK_MAX);
+	assert_int_equal(back.instances[0].rank[DMSC_CLASS_DATA], 0);
+	assert_int_equal(back.instances[1].rank[DMSC_CLASS_BULK], PLAN_RANK_MAX);
 	assert_memory_equal(back.instances[1].rate, in->rate, sizeof(in->rate));
 	assert_memory_equal(back.instances[1].ceil, in->ceil, sizeof(in->ceil));
 	free(text);

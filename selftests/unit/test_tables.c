@@ -457,8 +457,9 @@ static void test_rows(void **state)
 	assert_int_equal(t.t.profile.class_of[47], 0xff);
 	tables_free(&t);
 
-	/* ranks, rates and ceilings are an instance's own, the latter by class */
-	s.plan.instances[1].rank = 3;
+	/* ranks, rates and ceilings are an instance's own, by class */
+	s.plan.instances[1].rank[DMSC_CLASS_DATA] = 3;
+	s.plan.instances[1].rank[DMSC_CLASS_TENSOR] = 5;
 	s.plan.instances[1].rate[DMSC_CLASS_DATA] = 1000;
 	s.plan.instances[1].ceil[DMSC_CLASS_DATA] = DMSC_RATE_MAX;
 	s.plan.instances[1].ceil[DMSC_CLASS_TENSOR] = 7777;

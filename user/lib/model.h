@@ -256,7 +256,7 @@ struct plan_instance {
 	uint16_t slot[DMSC_NR_CLASSES]; /* queue on its host, 0 none */
 	uint16_t port[DMSC_NR_CLASSES]; /* where it listens, host order, 0 none */
 	/* of its queues; see plan-format.md */
-	uint32_t rank;			/* 0..PLAN_RANK_MAX, 0 goes first */
+	uint32_t rank[DMSC_NR_CLASSES]; /* 0..PLAN_RANK_MAX, 0 goes first in the class */
 	uint64_t rate[DMSC_NR_CLASSES]; /* bytes a second that keep the rank, 0 all */
 	uint64_t ceil[DMSC_NR_CLASSES]; /* bytes a second, 0 none; not below the rate */
 };

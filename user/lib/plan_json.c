@@ -72,6 +72,27 @@ static void put_rates(json_t *o, const char *key, const uint64_t *rate, bool *ok
 		*ok = false;
 }
 
+/* One number where it holds for all classes. */
+static void put_ranks(json_t *o, const uint32_t *rank, bool *ok)
+{
+	bool same = true;
+	json_t *a;
+	int c;
+
+	for (c = 1; c < DMSC_NR_CLASSES; c++)
+		same &= rank[c] == rank[0];
+	if (same && !rank[0])
+		return;
+	if (same) {
+		*ok &= !json_object_set_new(o, "rank", json_integer(rank[0]));
+		return;
+	}
+	a = json_array();
+	for (c = 0; c < DMSC_NR_CLASSES; c++)
+		append(a, json_integer(rank[c]), ok);
+	*ok &= !json_object_set_new(o, "ranks", a);
+}
+
 static json_t *instance_json(const struct plan_instance *in, bool *ok)
 {
 	json_t *slots = json_array(), *ports = json_array(), *o;
@@ -86,8 +107,7 @@ static json_t *instance_json(const struct plan_instance *in, bool *ok)
 		      (json_int_t)in->host, "gpu", in->gpu, "cgroup", in->cgroup, "class",
 		      dmsc_class_name(in->class_default), "class_mask", in->class_mask, "slots",
 		      slots, "ports", ports);
-	if (in->rank && json_object_set_new(o, "rank", json_integer(in->rank)))
-		*ok = false;
+	put_ranks(o, in->rank, ok);
 	put_rates(o, "rates", in->rate, ok);
 	put_rates(o, "ceilings", in->ceil, ok);
 	return o;

@@ -107,11 +107,19 @@ static int read_rates(struct reader *r, json_t *o, const char *key, uint64_t *ou
 /* What its queues get beside a slot; all of it may be missing. */
 static int read_queueing(struct reader *r, json_t *o, struct plan_instance *in)
 {
+	uint16_t ranks[DMSC_NR_CLASSES] = { 0 };
+	uint32_t all = 0;
 	size_t c;
 	int ret = 0;
 
-	if (json_object_get(o, "rank"))
-		ret = get_u32(r, o, "rank", PLAN_RANK_MAX, &in->rank);
+	if (json_object_get(o, "rank") && json_object_get(o, "ranks"))
+		return bad(r, "ranks", "none beside rank");
+	if (json_object_get(o, "ranks"))
+		ret = read_per_class(r, o, "ranks", PLAN_RANK_MAX, ranks);
+	else if (json_object_get(o, "rank"))
+		ret = get_u32(r, o, "rank", PLAN_RANK_MAX, &all);
+	for (c = 0; c < DMSC_NR_CLASSES; c++)
+		in->rank[c] = json_object_get(o, "ranks") ? ranks[c] : all;
 	if (!ret)
 		ret = read_rates(r, o, "rates", in->rate);
 	if (!ret)

@@ -356,7 +356,7 @@ static int build_instances(struct build *b)
 			q->weight = DMSC_WEIGHT_DEFAULT;
 			q->sid = in->sid;
 			q->given = QUEUE_QUEUE_RANK | QUEUE_QUEUE_RATE | QUEUE_QUEUE_CEIL;
-			q->rank = DMSC_RANK_DEFAULT + in->rank;
+			q->rank = DMSC_RANK_DEFAULT + in->rank[c];
 			q->rate = in->rate[c];
 			q->ceil = in->ceil[c];
 		}

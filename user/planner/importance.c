@@ -45,52 +45,78 @@ bool plan_importance(struct plan *p, uint32_t level)
 	return changed;
 }
 
-/* The most urgent rank of what each instance sends to other hosts; MODEL_NONE: it sends nothing. */
+/*
+ * The most urgent rank of what each instance sends to other hosts in each class, by instance *
+ * DMSC_NR_CLASSES + class; MODEL_NONE: it sends nothing in it.
+ */
 static void most_urgent(const struct plan *p, uint32_t *least)
 {
-	uint32_t i;
+	uint32_t i, *of;
 
-	for (i = 0; i < p->nr_instances; i++)
+	for (i = 0; i < p->nr_instances * DMSC_NR_CLASSES; i++)
 		least[i] = MODEL_NONE;
 	for (i = 0; i < p->nr_flows; i++) {
 		const struct plan_flow *f = &p->flows[i];
 
+		of = &least[f->src * DMSC_NR_CLASSES + f->class];
 		/* Bulk is behind everything by its class, and within a host nothing queues. */
-		if (f->path != MODEL_NONE && !f->bulk && f->rank < least[f->src])
-			least[f->src] = f->rank;
+		if (f->path != MODEL_NONE && !f->bulk && f->rank < *of)
+			*of = f->rank;
+	}
+}
+
+/* How many of the ranks in use come before @rank; what is too many shares the last one. */
+static uint32_t place_of(const bool *used, uint32_t rank)
+{
+	uint32_t place = 0, r;
+
+	for (r = 0; r < rank && r <= DMSC_RANK_MAX; r++)
+		place += used[r];
+	return place < PLAN_RANK_MAX ? place : PLAN_RANK_MAX;
+}
+
+/* Where it sends nothing by plan, an instance is as urgent as in what it does send. */
+static void set_ranks(struct plan_instance *in, const uint32_t *least,
+		      bool (*used)[DMSC_RANK_MAX + 1])
+{
+	uint32_t any = MODEL_NONE, c;
+
+	for (c = 0; c < DMSC_NR_CLASSES; c++)
+		any = least[c] < any ? least[c] : any;
+	for (c = 0; c < DMSC_NR_CLASSES; c++) {
+		uint32_t rank = least[c] == MODEL_NONE ? any : least[c];
+
+		in->rank[c] = rank == MODEL_NONE ? 0 : place_of(used[c], rank);
 	}
 }
 
 /*
- * Ranks that are in use are numbered from 0 without gaps, because a plan has
- * fewer than a module may name; what is left over shares the last one.
+ * Queues are told apart by rank within their class only, so in each class the
+ * ranks in use are numbered from 0 without gaps: a plan has fewer than a module
+ * may name.
  */
 int plan_ranks(struct plan *const *plans, uint32_t nr)
 {
-	uint32_t number[DMSC_RANK_MAX + 1] = { 0 }, next = 0, most = 0, i, k, r, *least;
+	bool used[DMSC_NR_CLASSES][DMSC_RANK_MAX + 1] = { 0 };
+	uint32_t most = 0, i, k, *least;
 
 	for (k = 0; k < nr; k++)
 		most = plans[k]->nr_instances > most ? plans[k]->nr_instances : most;
-	least = malloc((most + 1) * sizeof(*least));
+	least = malloc(((size_t)most * DMSC_NR_CLASSES + 1) * sizeof(*least));
 	if (!least)
 		return -ENOMEM;
 	for (k = 0; k < nr; k++) {
 		most_urgent(plans[k], least);
-		for (i = 0; i < plans[k]->nr_instances; i++) {
+		for (i = 0; i < plans[k]->nr_instances * DMSC_NR_CLASSES; i++) {
 			if (least[i] != MODEL_NONE)
-				number[least[i]] = 1;
+				used[i % DMSC_NR_CLASSES][least[i]] = true;
 		}
-	}
-	for (r = 0; r <= DMSC_RANK_MAX; r++) {
-		if (number[r])
-			number[r] = next++;
 	}
 	for (k = 0; k < nr; k++) {
 		most_urgent(plans[k], least);
-		for (i = 0; i < plans[k]->nr_instances; i++) {
-			r = least[i] == MODEL_NONE ? 0 : number[least[i]];
-			plans[k]->instances[i].rank = r < PLAN_RANK_MAX ? r : PLAN_RANK_MAX;
-		}
+		for (i = 0; i < plans[k]->nr_instances; i++)
+			set_ranks(&plans[k]->instances[i], least + (size_t)i * DMSC_NR_CLASSES,
+				  used);
 	}
 	free(least);
 	return 0;

@@ -152,8 +152,8 @@ static uint8_t first_look(struct classifier *c, uint32_t f)
  * Of the rings that a process is in, which one is busy in every pass: the one
  * with clearly more bursts than any other; of equals, the one inside the host.
  * A single one: if it has clearly more bursts than there are micro-batches in
- * the pipeline; without a pipeline, if it is never silent for as long as a pass
- * takes.
+ * the pipeline; without a pipeline, if it stays inside the host, as tensor groups
+ * do, and is never silent for as long as a pass takes.
  */
 static bool every_pass(const struct classifier *c, const uint8_t *class, uint32_t flow)
 {
@@ -179,7 +179,7 @@ static bool every_pass(const struct classifier *c, const uint8_t *class, uint32_
 		return false;
 	if (!alone)
 		return most || inside;
-	return passes || mine->silent < SILENT * c->period;
+	return passes || (mine->inside && mine->silent < SILENT * c->period);
 }
 
 static int index_flows(struct classifier *c)

@@ -17,8 +17,10 @@
 #include <bpf/bpf_helpers.h>
 
 #include "choice.h"
+#include "fast.h"
 #include "filter.h"
 #include "packet.h"
+#include "reentry.h"
 #include "stats.h"
 #include "steer.h"
 #include "tables.h"
@@ -30,6 +32,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* What became of a packet. */
 struct decision {
 	struct hop hop;
+	struct dmsc_stamp *stamp;	/* of its connection, whose next packets are like it */
 	__u32 sid;
 	__u32 hash;		/* of the flow, where it has a path */
 	__u16 slot;
@@ -37,49 +40,6 @@ struct decision {
 	bool moved;
 	bool denied;
 };
-
-/*
- * A redirected packet passes egress again, on the other device, within the same
- * run of the transmit path and so on the same CPU. It is recognised by a token
- * that is renewed with every redirect and valid once: tc_index alone could be
- * set by a program in another namespace, or be left over from one. A packet
- * that the neighbour code had to keep comes back without a valid token; it is
- * simply steered again, by then to a known address.
- */
-static __always_inline struct dmsc_reentry *reentry_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&dmsc_reentry, &zero);
-}
-
-static __always_inline bool reentry(struct __sk_buff *skb)
-{
-	struct dmsc_reentry *r;
-	bool ours;
-
-	if (!skb->tc_index)
-		return false;
-	r = reentry_get();
-	ours = r && r->ifindex == skb->ifindex && (r->token & 0xffff) == skb->tc_index;
-	if (ours)
-		r->ifindex = 0;
-	skb->tc_index = 0;
-	return ours;
-}
-
-static __always_inline void reentry_expect(struct __sk_buff *skb, __u32 ifindex)
-{
-	struct dmsc_reentry *r = reentry_get();
-
-	if (!r)
-		return;
-	r->token++;
-	if (!(r->token & 0xffff))
-		r->token++;
-	r->ifindex = ifindex;
-	skb->tc_index = r->token & 0xffff;
-}
 
 /* The instance of the cgroup that the packet's socket was created in. */
 static __always_inline struct dmsc_instance *packet_instance(struct __sk_buff *skb, __u32 side)
@@ -276,10 +236,47 @@ static __always_inline void decide_socket(struct decision *d, struct __sk_buff *
 	decide_stamp(d, s);
 	if (d->denied || !peer || sk->bound_dev_if)
 		return;
-	if (sk->protocol == IPPROTO_TCP)
+	d->stamp = s;
+	s->flags &= ~DMSC_STAMP_F_SETTLED;
+	s->proto = sk->protocol;
+	if (s->proto == IPPROTO_TCP) {
 		d->moved = tcp_steer(&d->hop, s, sk, side, c->flags);
-	else if (c->flags & DMSC_CTL_STEER)
+		return;
+	}
+	if (c->flags & DMSC_CTL_STEER)
 		hop_of_stamp(&d->hop, side, s);
+	s->counter = d->hop.counter;
+}
+
+/*
+ * Whether the connection is where its tables want it, and so the next packet goes the
+ * way of this one, which was counted as @stats: then fast.h can see to it. @by_path:
+ * this one went by a next hop of ours.
+ */
+static __always_inline void settle(const struct decision *d, const struct control *c,
+				   const struct packet *p, bool by_path, __u32 stats)
+{
+	__u32 side = side_of(c->generation);
+	struct dmsc_stamp *s = d->stamp;
+	struct dmsc_profile *profile;
+	struct dmsc_path *path;
+
+	if (!s || p->tagged || s->generation != c->generation || d->hop.encap)
+		return;
+	if (c->flags & DMSC_CTL_STEER && (s->path != DMSC_PATH_NONE || s->set)) {
+		path = path_get(side, s->path);
+		if (!by_path || !path || !s->counter || path->counter != s->counter)
+			return;
+	} else if (by_path || s->flags & DMSC_STAMP_F_STEERED) {
+		return;
+	}
+	profile = bpf_map_lookup_elem(&dmsc_profile, &side);
+	if (!profile)
+		return;
+	s->tos = c->flags & DMSC_CTL_DSCP ?
+		 (profile->dscp[s->class & (DMSC_NR_CLASSES - 1)] & 63) << 2 | DMSC_TOS_F_WRITE : 0;
+	s->stats = stats;
+	s->flags |= DMSC_STAMP_F_SETTLED;
 }
 
 /*
@@ -315,22 +312,24 @@ static __always_inline void decide_handshake(struct decision *d, const struct pa
 
 /* Forwarded packets, and what containers send through this namespace. */
 static __always_inline void decide_flow(struct decision *d, struct __sk_buff *skb,
-					const struct packet *p, const struct control *c)
+					const struct packet *p, const struct control *c,
+					bool in_table)
 {
 	__u32 side = side_of(c->generation);
 	struct dmsc_flow_key key = {
 		.saddr = p->saddr, .daddr = p->daddr, .sport = p->sport, .dport = p->dport,
 		.proto = p->proto, .side = side,
 	};
+	struct dmsc_flow *flow = NULL;
 	struct dmsc_endpoint *ep;
-	struct dmsc_flow *flow;
 
 	if (p->fragment) {
 		d->denied = packet_denied(skb, p, c, DMSC_SID_UNKNOWN, DMSC_HOOK_EGRESS);
 		return;
 	}
-	flow = bpf_map_lookup_elem(&dmsc_flows, &key);
-	if (!flow && p->sport) {
+	if (in_table)
+		flow = bpf_map_lookup_elem(&dmsc_flows, &key);
+	if (in_table && !flow && p->sport) {
 		key.sport = 0;
 		flow = bpf_map_lookup_elem(&dmsc_flows, &key);
 	}
@@ -356,7 +355,7 @@ static __always_inline void decide_flow(struct decision *d, struct __sk_buff *sk
 }
 
 static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
-				   const struct packet *p, const struct control *c)
+				   const struct packet *p, const struct control *c, bool in_table)
 {
 	__u32 side = side_of(c->generation);
 	struct bpf_sock *sk, *full;
@@ -369,7 +368,7 @@ static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
 		return;
 	sk = skb->sk;
 	if (!sk) {
-		decide_flow(d, skb, p, c);
+		decide_flow(d, skb, p, c, in_table);
 		return;
 	}
 	full = bpf_sk_fullsock(sk);
@@ -378,7 +377,7 @@ static __always_inline void decide(struct decision *d, struct __sk_buff *skb,
 	else if (full->type == SOCK_RAW && full->protocol == IPPROTO_TCP)
 		decide_handshake(d, p, c, NULL);	/* the kernel's own, for all */
 	else if (!full->type)
-		decide_flow(d, skb, p, c);	/* of no protocol: BPF_PROG_TEST_RUN */
+		decide_flow(d, skb, p, c, in_table);	/* of no protocol: BPF_PROG_TEST_RUN */
 	else
 		decide_socket(d, skb, full, p, c);
 }
@@ -442,40 +441,23 @@ static __noinline void trace(struct __sk_buff *skb, const struct packet *p,
 	dmsc_sample_take(&q->ends, &q->policy, &q->stamp);
 }
 
-#define MONOTONIC_MAX	0x1000000000000000ULL	/* 36 years up; real time and TAI are beyond */
-
 /*
- * When the packet leaves, without reading a clock: TCP has written it; else the last
- * tick has to do. GSO packets are a batch of packets, and one here.
+ * A packet that fast.h leaves to us, under the generation and flags @word. @in_table: it
+ * may be in the flow table. A global function, so that the verifier looks at it once
+ * and not again for each way that leads here.
  */
-static __always_inline __u64 departure(struct __sk_buff *skb)
+__weak int dmsc_egress_rest(struct __sk_buff *skb, __u64 word, __u32 in_table)
 {
-	__u64 time = skb->tstamp;
-
-	return time && time < MONOTONIC_MAX ? time : bpf_ktime_get_coarse_ns();
-}
-
-SEC("tc")
-int dmsc_egress(struct __sk_buff *skb)
-{
-	struct dmsc_stats stats = {
-		.packets = skb->gso_segs ?: 1,
-		.bytes = skb->wire_len ?: skb->len,
-	};
+	__u64 packets = skb->gso_segs ?: 1, bytes = skb->wire_len ?: skb->len;
+	struct control c = { .generation = word, .flags = word >> 32 };
 	struct decision d = {};
-	struct control c;
+	bool steered, by_path;
 	struct packet p;
 	int verdict = -1;
-
-	if (reentry(skb))
-		return TC_ACT_UNSPEC;
-	if (!control_read(&c)) {
-		skb->priority = DMSC_PRIO(0, DMSC_CLASS_DEFAULT);
-		return TC_ACT_UNSPEC;
-	}
+	__u32 stats;
 
 	packet_parse(skb, &p);
-	decide(&d, skb, &p, &c);
+	decide(&d, skb, &p, &c, in_table);
 	if (d.denied)
 		return TC_ACT_SHOT;
 	d.class &= DMSC_NR_CLASSES - 1;
@@ -487,16 +469,35 @@ int dmsc_egress(struct __sk_buff *skb)
 		verdict = hop_redirect(skb, &p, &d.hop, d.hash);
 	if (verdict == TC_ACT_SHOT)
 		return verdict;
+	steered = verdict == TC_ACT_REDIRECT;
 	if (c.flags & DMSC_CTL_TRACE)
-		trace(skb, &p, &d, c.generation, verdict == TC_ACT_REDIRECT);
-	stats.steered = verdict == TC_ACT_REDIRECT ? stats.packets : 0;
-	stats.moved = d.moved;
-	stats_count(d.sid, d.class, DMSC_DIR_TX, &stats);
-	stats_bin(departure(skb), d.class, stats.bytes);
-	if (verdict == TC_ACT_REDIRECT || (d.hop.routed && d.hop.ifindex == skb->ifindex))
-		stats_path(d.hop.counter, &stats);
-	if (verdict != TC_ACT_REDIRECT)
+		trace(skb, &p, &d, c.generation, steered);
+	by_path = steered || (d.hop.ifindex && d.hop.routed && d.hop.ifindex == skb->ifindex);
+	stats = dmsc_stats_index(d.sid, d.class, DMSC_DIR_TX, by_path ? d.hop.counter : 0);
+	stats_add(stats, packets, bytes, steered, d.moved);
+	stats_bin(departure(skb), d.class, bytes);
+	settle(&d, &c, &p, by_path, stats);
+	if (!steered)
 		return TC_ACT_UNSPEC;
 	reentry_expect(skb, d.hop.ifindex);
+	return verdict;
+}
+
+SEC("tc")
+int dmsc_egress(struct __sk_buff *skb)
+{
+	struct control c;
+	int verdict;
+
+	if (reentry(skb))
+		return TC_ACT_UNSPEC;
+	if (!control_read(&c)) {
+		skb->priority = DMSC_PRIO(0, DMSC_CLASS_DEFAULT);
+		return TC_ACT_UNSPEC;
+	}
+	verdict = fast_egress(skb, &c);
+	if (verdict == FAST_NOT || verdict == FAST_NO_FLOW)
+		return dmsc_egress_rest(skb, (__u64)c.flags << 32 | c.generation,
+					verdict == FAST_NOT);
 	return verdict;
 }

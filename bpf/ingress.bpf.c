@@ -37,10 +37,12 @@ SEC("tc")
 int dmsc_ingress(struct __sk_buff *skb)
 {
 	/* wire_len lacks the Ethernet header here. */
-	struct dmsc_stats stats = { .packets = skb->gso_segs ?: 1, .bytes = skb->len };
+	__u64 packets = skb->gso_segs ?: 1, bytes = skb->len;
 	struct dmsc_endpoint *local = NULL, *remote = NULL;
 	struct control c;
 	struct packet p;
+	__u32 stats;
+	__u8 class;
 
 	/* A packet that was redirected in another namespace may still carry it. */
 	skb->tc_index = 0;
@@ -52,10 +54,15 @@ int dmsc_ingress(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	if (p.has_ports) {
 		local = endpoint_get(side_of(c.generation), &p.daddr, p.dport, p.proto);
-		if (!local)
+		if (!local && !(c.flags & DMSC_CTL_DSCP))
 			remote = endpoint_get(side_of(c.generation), &p.saddr, p.sport, p.proto);
 	}
-	stats_count(local ? local->sid : DMSC_SID_UNKNOWN,
-		    received_class(&c, &p, local ? local : remote), DMSC_DIR_RX, &stats);
+	class = received_class(&c, &p, local ? local : remote);
+	if (local && local->stats && local->class == class)
+		stats = local->stats;
+	else
+		stats = dmsc_stats_index(local ? local->sid : DMSC_SID_UNKNOWN, class, DMSC_DIR_RX,
+					 0);
+	stats_add(stats, packets, bytes, false, false);
 	return TC_ACT_UNSPEC;
 }

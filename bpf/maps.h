@@ -107,14 +107,6 @@ struct {
 } dmsc_encaps __weak SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, DMSC_MAX_HOPS);
-	__type(key, __u32);
-	__type(value, struct dmsc_path_stats);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} dmsc_path_stats __weak SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DMSC_MAX_HOPS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
@@ -141,13 +133,37 @@ struct {
 } dmsc_choices __weak SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DMSC_MAX_STATS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, struct dmsc_stats_key);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_counters __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DMSC_MAX_STATS);
+	__type(key, __u32);
 	__type(value, struct dmsc_stats);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } dmsc_stats __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct dmsc_stats_room);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_stats_room __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__uint(max_entries, DMSC_MAX_STATS);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_stats_free __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -195,7 +211,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } dmsc_sampling __weak SEC(".maps");
 
-/* See egress.bpf.c: the packet that this CPU is redirecting. */
+/* See reentry.h: the packet that this CPU is redirecting. */
 struct dmsc_reentry {
 	__u32 ifindex;
 	__u32 token;

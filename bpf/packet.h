@@ -204,7 +204,8 @@ __weak int dmsc_packet_parse(struct __sk_buff *skb, struct packet *p)
 	} else if (proto == bpf_htons(ETH_P_IPV6)) {
 		ok = packet_ipv6(skb, p);
 		p->kind = ok ? PACKET_IPV6 : PACKET_OTHER;
-	}	return 0;
+	}
+	return 0;
 }
 
 /* Malformed packets and unknown protocols are PACKET_OTHER. */
@@ -214,26 +215,31 @@ static __always_inline void packet_parse(struct __sk_buff *skb, struct packet *p
 	dmsc_packet_parse(skb, p);
 }
 
-/* Whether the packet leaves this link's neighbourhood for one other host. */
+/* Whether a packet to @daddr leaves this link's neighbourhood for one other host. */
+static __always_inline bool ipv4_routable(__be32 daddr)
+{
+	const __u8 *d = (const __u8 *)&daddr;
+
+	/* this network, loopback, link-local, multicast and reserved */
+	return d[0] && d[0] != 127 && !(d[0] == 169 && d[1] == 254) && d[0] < 224;
+}
+
+static __always_inline bool ipv6_routable(const struct dmsc_addr *daddr)
+{
+	const __u32 *w = (const __u32 *)daddr->b;
+	const __u8 *d = daddr->b;
+
+	if (d[0] == 0xff || (d[0] == 0xfe && (d[1] & 0xc0) == 0x80))
+		return false;
+	/* unspecified and loopback */
+	return w[0] || w[1] || w[2] || (w[3] & bpf_htonl(~1U));
+}
+
 static __always_inline bool packet_routable(const struct packet *p)
 {
-	const __u8 *d = p->daddr.b;
-
-	if (p->kind == PACKET_IPV4) {
-		const __u8 *v4 = d + 12;
-
-		/* this network, loopback, link-local, multicast and reserved */
-		return v4[0] && v4[0] != 127 && !(v4[0] == 169 && v4[1] == 254) && v4[0] < 224;
-	}
-	if (p->kind == PACKET_IPV6) {
-		const __u32 *w = (const __u32 *)d;
-
-		if (d[0] == 0xff || (d[0] == 0xfe && (d[1] & 0xc0) == 0x80))
-			return false;
-		/* unspecified and loopback */
-		return w[0] || w[1] || w[2] || (w[3] & bpf_htonl(~1U));
-	}
-	return false;
+	if (p->kind == PACKET_IPV4)
+		return ipv4_routable(((const __u32 *)p->daddr.b)[3]);
+	return p->kind == PACKET_IPV6 && ipv6_routable(&p->daddr);
 }
 
 #endif /* DMSC_BPF_PACKET_H */

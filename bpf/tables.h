@@ -278,7 +278,7 @@ __weak int dmsc_stamp_resolve(struct dmsc_stamp *s, const struct control *c,
 	answers = s->flags & DMSC_STAMP_F_PASSIVE;
 
 	s->peer_sid = DMSC_SID_UNKNOWN;
-	s->flags &= ~DMSC_STAMP_F_DENIED;
+	s->flags &= ~(DMSC_STAMP_F_DENIED | DMSC_STAMP_F_SETTLED);
 	if (inst)
 		class = inst->class_default & (DMSC_NR_CLASSES - 1);
 	if (e->has_ports) {

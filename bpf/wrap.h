@@ -57,6 +57,12 @@ struct wrap_head4 {
 	struct udphdr udp;
 };
 
+/* One place on the stack for both. */
+union wrap_head {
+	struct wrap_head6 v6;
+	struct wrap_head4 v4;
+};
+
 /* Bytes of the largest packet that leaves, from its network header on. */
 static __always_inline __u32 wrap_size(struct __sk_buff *skb, const struct wrap *w)
 {
@@ -95,53 +101,53 @@ static __always_inline __be16 wrap_port(const struct wrap *w, const struct dmsc_
 }
 
 static __always_inline bool wrap_write6(struct __sk_buff *skb, const struct wrap *w,
-					const struct dmsc_encap *e, __u32 inner, __u32 length)
+					const struct dmsc_encap *e, struct wrap_head6 *h,
+					__u32 inner, __u32 length)
 {
-	__u8 tos = w->tos, *next = (__u8 *)e->header;
-	struct wrap_head6 h;
+	__u8 tos = w->tos;
 
-	__builtin_memcpy(&h, next, sizeof(h));
+	__builtin_memcpy(h, e->header, sizeof(*h));
 	if (e->kind == DMSC_ENCAP_SRV6) {
 		/*
 		 * Linux's End.DT* does not carry a congestion mark over to the inner
 		 * header: then the outer one must not take one (RFC 6040).
 		 */
 		tos &= ~ECN_MASK;
-		h.next4[0] = w->kind == PACKET_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
+		h->next4[0] = w->kind == PACKET_IPV4 ? IPPROTO_IPIP : IPPROTO_IPV6;
 	} else {
-		*(__be16 *)h.next4 = wrap_port(w, e);
-		*(__be16 *)(h.next4 + 4) = bpf_htons(inner + sizeof(struct udphdr));
+		*(__be16 *)h->next4 = wrap_port(w, e);
+		*(__be16 *)(h->next4 + 4) = bpf_htons(inner + sizeof(struct udphdr));
 	}
-	h.flow = bpf_htonl(6U << 28 | (__u32)tos << 20 |
+	h->flow = bpf_htonl(6U << 28 | (__u32)tos << 20 |
 			   (e->kind == DMSC_ENCAP_SRV6 && e->entropy ? e->entropy & 0xfffff :
 								       w->hash >> 12));
-	h.length = bpf_htons(inner + length - sizeof(struct ipv6hdr));
-	if (bpf_skb_store_bytes(skb, ETH_HLEN, &h, sizeof(h), 0))
+	h->length = bpf_htons(inner + length - sizeof(struct ipv6hdr));
+	if (bpf_skb_store_bytes(skb, ETH_HLEN, h, sizeof(*h), 0))
 		return false;
-	if (length <= sizeof(h))
+	if (length <= sizeof(*h))
 		return true;
-	length -= sizeof(h);
+	length -= sizeof(*h);
 	if (length > DMSC_ENCAP_MAX - WRAP_WHOLE)
 		return false;
 	return !bpf_skb_store_bytes(skb, ETH_HLEN + WRAP_WHOLE, e->header + WRAP_WHOLE, length, 0);
 }
 
 static __always_inline bool wrap_write4(struct __sk_buff *skb, const struct wrap *w,
-					const struct dmsc_encap *e, __u32 inner)
+					const struct dmsc_encap *e, struct wrap_head4 *h,
+					__u32 inner)
 {
-	struct wrap_head4 h;
 	__u32 sum;
 
-	__builtin_memcpy(&h, e->header, sizeof(h));
-	h.ip.tos = w->tos;
-	h.ip.tot_len = bpf_htons(inner + sizeof(h));
-	sum = e->csum + bpf_htons(w->tos) + h.ip.tot_len;
+	__builtin_memcpy(h, e->header, sizeof(*h));
+	h->ip.tos = w->tos;
+	h->ip.tot_len = bpf_htons(inner + sizeof(*h));
+	sum = e->csum + bpf_htons(w->tos) + h->ip.tot_len;
 	sum = (sum & 0xffff) + (sum >> 16);
 	sum = (sum & 0xffff) + (sum >> 16);
-	h.ip.check = ~sum;
-	h.udp.source = wrap_port(w, e);
-	h.udp.len = bpf_htons(inner + sizeof(h.udp));
-	return !bpf_skb_store_bytes(skb, ETH_HLEN, &h, sizeof(h), 0);
+	h->ip.check = ~sum;
+	h->udp.source = wrap_port(w, e);
+	h->udp.len = bpf_htons(inner + sizeof(h->udp));
+	return !bpf_skb_store_bytes(skb, ETH_HLEN, h, sizeof(*h), 0);
 }
 
 /* The label is in no checksum. */
@@ -167,6 +173,7 @@ static __always_inline int wrap_label(struct __sk_buff *skb, const struct wrap *
 __weak int dmsc_wrap(struct __sk_buff *skb, const struct wrap *w)
 {
 	struct dmsc_encap *e;
+	union wrap_head head;
 	__u32 inner, length, key;
 	__u64 flags;
 	bool v4;
@@ -193,7 +200,8 @@ __weak int dmsc_wrap(struct __sk_buff *skb, const struct wrap *w)
 	/* Fails for what is encapsulated already, and for what is no packet of IP. */
 	if (bpf_skb_adjust_room(skb, length, BPF_ADJ_ROOM_MAC, flags))
 		return WRAP_NOT;
-	if (v4 ? !wrap_write4(skb, w, e, inner) : !wrap_write6(skb, w, e, inner, length))
+	if (v4 ? !wrap_write4(skb, w, e, &head.v4, inner) :
+		 !wrap_write6(skb, w, e, &head.v6, inner, length))
 		return WRAP_SPOILED;
 	/* The socket's hash is not the outer header's, and ECMP would go by it. */
 	bpf_set_hash_invalid(skb);

@@ -261,6 +261,19 @@ static inline struct dmsc_stats env_counter(struct dataplane *dp, uint32_t sid, 
 	return sum;
 }
 
+/* What the next hop of path @path of the generation in force has carried. */
+static inline struct dmsc_stats env_path_counter(struct dataplane *dp, uint32_t path)
+{
+	struct dataplane_counter *list;
+	struct dmsc_stats sum;
+	size_t n;
+
+	CHECK(!dataplane_counters(dp, &list, &n, &env_err), "%s", env_err.text);
+	dataplane_path_stats(list, n, dataplane_path_number(dp, path), &sum);
+	free(list);
+	return sum;
+}
+
 #define ANY_SID	  UINT32_MAX
 #define ANY_CLASS (-1)
 

@@ -452,16 +452,27 @@ static void capabilities(void)
 	CHECK_EQ(open_with(need | 1ULL << CAP_DAC_OVERRIDE), 0, "these are enough");
 }
 
+/* As egress does: a number for @key, and something counted there on each CPU. */
+static uint32_t count(const struct dmsc_stats_key *key, const struct dmsc_stats *values)
+{
+	uint32_t index = dataplane_stats_index(dp, key);
+	int ret = index ? bpf_map_update_elem(dataplane_map(dp, "dmsc_stats"), &index, values, 0) :
+			  -1;
+
+	CHECK(!ret, "SID %u: number %u: %s", key->sid, index, strerror(errno));
+	return index;
+}
+
 static void counters(void)
 {
 	struct dmsc_instance_key ik = { .cgroup_id = 1 };
 	struct dmsc_instance inst = { .sid = 7, .class_mask = 1 };
 	struct dataplane_tables t = { .instance_keys = &ik, .instances = &inst, .nr_instances = 1 };
-	int cpus = libbpf_num_possible_cpus(), cpu, fd;
+	int cpus = libbpf_num_possible_cpus(), cpu;
 	struct dmsc_stats values[cpus];
 	struct dmsc_stats_key key = { .sid = 7, .class = 3, .dir = DMSC_DIR_TX };
 	struct dataplane_counter *list;
-	uint32_t sid;
+	uint32_t sid, first;
 	size_t n;
 
 	dp = env_open();
@@ -469,29 +480,47 @@ static void counters(void)
 	CHECK_EQ(n, 0, "counters of an idle data plane");
 	free(list);
 
-	fd = dataplane_map(dp, "dmsc_stats");
 	for (cpu = 0; cpu < cpus; cpu++)
 		values[cpu] = (struct dmsc_stats){ 1, 100, 10, 1000 };
-	CHECK(!bpf_map_update_elem(fd, &key, values, 0), "%s", strerror(errno));
+	first = count(&key, values);
 	CHECK_EQ(env_counter(dp, 7, 3, DMSC_DIR_TX).packets, cpus, "over all CPUs");
 	CHECK_EQ(env_counter(dp, 7, 3, DMSC_DIR_TX).bytes, 100 * cpus, "over all CPUs");
 	CHECK_EQ(env_counter(dp, 7, 3, DMSC_DIR_TX).moved, 1000 * cpus, "over all CPUs");
+	key.path = 1;
+	CHECK(count(&key, values) != first, "another next hop has another counter");
+	CHECK_EQ(env_counter(dp, 7, 3, DMSC_DIR_TX).packets, 2 * cpus, "over all next hops");
+	key.path = 0;
+	CHECK_EQ(count(&key, values), first, "a number stays");
 
 	/* Gone instances: kept while there is room, forgotten when it gets scarce. */
 	for (sid = 1000; sid < 1100; sid++) {
 		key.sid = sid;
-		CHECK(WAIT_FOR(!bpf_map_update_elem(fd, &key, values, 0)), "%s", strerror(errno));
+		count(&key, values);
 	}
 	env_program(dp, &t);
 	CHECK_EQ(env_counter(dp, 1000, 3, DMSC_DIR_TX).packets, cpus, "kept");
-	for (sid = 1100; sid < 1000 + DMSC_MAX_STATS / 2; sid++) {
+	for (sid = 1100; sid < 1000 + DMSC_MAX_STATS / 2 - 2; sid++) {
 		key.sid = sid;
-		/* The kernel's cache of elements may be empty for a moment. */
-		CHECK(WAIT_FOR(!bpf_map_update_elem(fd, &key, values, 0)), "%s", strerror(errno));
+		count(&key, values);
 	}
+	key.sid++;
+	CHECK_EQ(dataplane_stats_index(dp, &key), 0, "the rest is for who has traffic");
+	key.sid = 7;
+	key.path = 2;
+	first = DMSC_STATS_NOBODY + dp->room->next++; /* by a packet */
+	CHECK(!bpf_map_update_elem(dataplane_map(dp, "dmsc_counters"), &key, &first, 0), "%s",
+	      strerror(errno));
 	env_program(dp, &t);
-	CHECK_EQ(env_counter(dp, ANY_SID, ANY_CLASS, DMSC_DIR_TX).packets, cpus,
+	CHECK_EQ(env_counter(dp, ANY_SID, ANY_CLASS, DMSC_DIR_TX).packets, 2 * cpus,
 		 "only the instance of the generation is left");
+	key.sid = 1000;
+	memset(values, 0, sizeof(values));
+	values[0].packets = 5;
+	first = dataplane_stats_index(dp, &key);
+	CHECK(first && first < dp->room->next, "number %u is one that was given back", first);
+	CHECK_EQ(env_counter(dp, 1000, ANY_CLASS, DMSC_DIR_TX).packets, 0, "and starts with 0");
+	count(&key, values);
+	CHECK_EQ(env_counter(dp, 1000, ANY_CLASS, DMSC_DIR_TX).packets, 5, "and counts");
 }
 
 /* Full tables fit, and a generation later they are all gone again. */

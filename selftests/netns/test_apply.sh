@@ -76,6 +76,9 @@ check 'the receiver counts SID and class' [ "$(counter host1 "$sid_rx" data rx b
 check 'answers (ACKs) carry the receiver'"'"'s SID and class' \
 	[ "$(counter host1 "$sid_rx" data tx packets)" -gt 0 ]
 equal 'nothing was taken for bulk' "$(counter host0 "$sid_bulk" bulk tx bytes)" 0
+equal 'what is counted by path adds up' \
+	"$(ctl host0 counters --json | json "[k['bytes'] == sum(p['bytes'] for p in k['paths']) for k in j['counters'] if k['sid'] == $sid_tx and k['class'] == 'data' and k['dir'] == 'tx']")" '[true]'
+check 'and is shown by path' bash -c "$dmscctl --socket $work/host0/sock counters --paths | grep -Eq ' data +[0-9]+ +[a-z0-9]+ +10\.[0-9.]+ +[0-9]'"
 
 # Rail n of both hosts meets at leaf n: data that leaves by one arrives by the same.
 rx_before=$(device_bytes host0 "$bulk_rail" rx)

@@ -204,13 +204,14 @@ static bool takes(const struct tables *t, uint32_t way, uint32_t p)
 	return false;
 }
 
-static json_t *path_json(struct daemon *d, const struct hostplan *hp, uint32_t p)
+static json_t *path_json(struct daemon *d, const struct hostplan *hp, uint32_t p,
+			 const struct dataplane_counter *list, size_t n)
 {
 	const struct tables_path *about = &hp->tables.about[p];
 	const struct topo_link *l = &hp->plan.topo.links[about->link];
 	const struct path_state *s = &hp->paths[p];
 	char hop[INET6_ADDRSTRLEN], encap[ENCAP_TEXT_LEN];
-	struct dmsc_path_stats sent = { 0 };
+	struct dmsc_stats sent = { 0 };
 	uint64_t bytes = 0;
 	int groups = 0;
 
@@ -219,7 +220,7 @@ static json_t *path_json(struct daemon *d, const struct hostplan *hp, uint32_t p
 	for (size_t i = 0; i < hp->tables.t.nr_groups; i++)
 		groups += takes(&hp->tables, hp->tables.t.groups[i].path, p);
 	if (d->dp)
-		dataplane_path_stats(d->dp, p, &sent, NULL);
+		dataplane_path_stats(list, n, dataplane_path_number(d->dp, p), &sent);
 	return json_pack("{s:i, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:b, s:i, s:I, s:{s:I, s:I, s:I}}",
 			 "path", (int)p, "host", hp->plan.hosts[about->dst_host].name, "interface",
 			 l->if_a, "ifindex", (int)hp->tables.paths[p].ifindex, "nexthop",
@@ -243,10 +244,15 @@ static int need_plan(struct call *c)
 static int do_paths(struct call *c)
 {
 	struct hostplan *hp = c->d->current;
+	struct dataplane_counter *list = NULL;
 	json_t *out = json_array();
+	size_t n = 0;
 
+	if (c->d->dp)
+		dataplane_counters(c->d->dp, &list, &n, NULL);
 	for (uint32_t p = 1; hp && p < hp->tables.t.nr_paths; p++)
-		json_array_append_new(out, path_json(c->d, hp, p));
+		json_array_append_new(out, path_json(c->d, hp, p, list, n));
+	free(list);
 	*c->answer = json_pack("{s:o}", "paths", out);
 	return 0;
 }
@@ -596,12 +602,69 @@ static int do_queue_set(struct call *c)
 	return 0;
 }
 
+/* By which path: its number and ends; of one that is no more only the number of its next hop. */
+static json_t *counted_path(struct daemon *d, const struct dataplane_counter *k)
+{
+	const struct hostplan *hp = d->current;
+	json_t *o =
+		json_pack("{s:i, s:I, s:I, s:I, s:I}", "hop", (int)k->key.path, "packets",
+			  (json_int_t)k->sum.packets, "bytes", (json_int_t)k->sum.bytes, "steered",
+			  (json_int_t)k->sum.steered, "moved", (json_int_t)k->sum.moved);
+	char hop[INET6_ADDRSTRLEN];
+
+	for (uint32_t p = 1; k->key.path && hp && p < hp->tables.t.nr_paths; p++) {
+		if (dataplane_path_number(d->dp, p) != k->key.path)
+			continue;
+		json_object_set_new(o, "path", json_integer(p));
+		json_object_set_new(o, "interface",
+				    json_string(hp->plan.topo.links[hp->tables.about[p].link].if_a));
+		json_object_set_new(o, "nexthop",
+				    json_string(dmsc_addr_format(&hp->tables.paths[p].nexthop, hop)));
+		break;
+	}
+	return o;
+}
+
+static int compare_counters(const void *a, const void *b)
+{
+	const struct dmsc_stats_key *x = &((const struct dataplane_counter *)a)->key;
+	const struct dmsc_stats_key *y = &((const struct dataplane_counter *)b)->key;
+
+	if (x->sid != y->sid)
+		return x->sid < y->sid ? -1 : 1;
+	if (x->class != y->class)
+		return x->class - y->class;
+	return x->dir != y->dir ? x->dir - y->dir : x->path - y->path;
+}
+
+/* One SID, class and direction: @n counters, of different next hops. */
+static json_t *counter_json(struct daemon *d, const struct dataplane_counter *k, size_t n)
+{
+	struct dmsc_stats sum = { 0 };
+	json_t *o, *paths = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		sum.packets += k[i].sum.packets;
+		sum.bytes += k[i].sum.bytes;
+		sum.steered += k[i].sum.steered;
+		sum.moved += k[i].sum.moved;
+		if (k->key.dir == DMSC_DIR_TX)
+			json_array_append_new(paths, counted_path(d, &k[i]));
+	}
+	o = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:o}", "class", dmsc_class_name(k->key.class),
+		      "dir", k->key.dir == DMSC_DIR_TX ? "tx" : "rx", "packets",
+		      (json_int_t)sum.packets, "bytes", (json_int_t)sum.bytes, "steered",
+		      (json_int_t)sum.steered, "moved", (json_int_t)sum.moved, "paths", paths);
+	add_service(d, o, k->key.sid);
+	return o;
+}
+
 static int do_counters(struct call *c)
 {
 	struct dataplane_counter *list = NULL;
 	struct daemon *d = c->d;
 	json_t *out;
-	size_t n = 0;
+	size_t n = 0, i, to;
 	int ret;
 
 	if (!d->dp)
@@ -610,18 +673,14 @@ static int do_counters(struct call *c)
 	ret = dataplane_counters(d->dp, &list, &n, c->err);
 	if (ret)
 		return ret;
+	qsort(list, n, sizeof(*list), compare_counters);
 	out = json_array();
-	for (size_t i = 0; i < n; i++) {
-		const struct dmsc_stats *s = &list[i].sum;
-		json_t *o =
-			json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "class",
-				  dmsc_class_name(list[i].key.class), "dir",
-				  list[i].key.dir == DMSC_DIR_TX ? "tx" : "rx", "packets",
-				  (json_int_t)s->packets, "bytes", (json_int_t)s->bytes, "steered",
-				  (json_int_t)s->steered, "moved", (json_int_t)s->moved);
-
-		add_service(d, o, list[i].key.sid);
-		json_array_append_new(out, o);
+	for (i = 0; i < n; i = to) {
+		for (to = i + 1; to < n && list[to].key.sid == list[i].key.sid &&
+				 list[to].key.class == list[i].key.class &&
+				 list[to].key.dir == list[i].key.dir;)
+			to++;
+		json_array_append_new(out, counter_json(d, &list[i], to - i));
 	}
 	free(list);
 	*c->answer = json_pack("{s:o}", "counters", out);

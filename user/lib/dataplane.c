@@ -190,6 +190,11 @@ static int map_memory(struct dataplane *dp, struct dmsc_error *err)
 	if (p == MAP_FAILED)
 		return dmsc_fail(err, -errno, "dmsc_sets: mmap: %s", strerror(errno));
 	dp->sets = p;
+	p = mmap(NULL, sizeof(struct dmsc_stats_room), PROT_READ | PROT_WRITE, MAP_SHARED,
+		 dataplane_map(dp, "dmsc_stats_room"), 0);
+	if (p == MAP_FAILED)
+		return dmsc_fail(err, -errno, "dmsc_stats_room: mmap: %s", strerror(errno));
+	dp->room = p;
 	return 0;
 }
 
@@ -263,7 +268,10 @@ void dataplane_close(struct dataplane *dp)
 		munmap(dp->paths, 2 * DMSC_MAX_PATHS * sizeof(*dp->paths));
 	if (dp->sets)
 		munmap(dp->sets, 2 * DMSC_MAX_SETS * sizeof(*dp->sets));
+	if (dp->room)
+		munmap(dp->room, sizeof(*dp->room));
 	dataplane_events_close(dp);
+	dataplane_tables_forget(dp);
 	dmsc__destroy(dp->skel);
 	free(dp);
 }
@@ -305,80 +313,4 @@ int dataplane_flush(const struct dataplane_config *cfg, struct dmsc_error *err)
 	    errno != ENOTDIR)
 		return dmsc_fail(err, -errno, "%s: %s", dir, strerror(errno));
 	return dataplane_clsact_detach_all(err);
-}
-
-/* ---- counters ---- */
-
-int dataplane_counters(struct dataplane *dp, struct dataplane_counter **out, size_t *n,
-		       struct dmsc_error *err)
-{
-	int fd = dataplane_map(dp, "dmsc_stats"), cpus = libbpf_num_possible_cpus(), cpu;
-	struct dataplane_counter *list = NULL, *more;
-	struct dmsc_stats_key key, *prev = NULL;
-	struct dmsc_stats *values;
-	size_t room = 0;
-
-	*out = NULL;
-	*n = 0;
-	if (cpus < 1)
-		return dmsc_fail(err, -EIO, "cannot tell the number of CPUs");
-	values = calloc(cpus, sizeof(*values));
-	if (!values)
-		goto no_memory;
-
-	/* Keys are never removed while BPF runs, except by dataplane_program(). */
-	while (!bpf_map_get_next_key(fd, prev, &key)) {
-		prev = &key;
-		if (*n == room) {
-			room = room ? 2 * room : 256;
-			more = realloc(list, room * sizeof(*list));
-			if (!more)
-				goto no_memory;
-			list = more;
-		}
-		if (bpf_map_lookup_elem(fd, &key, values))
-			continue;
-		list[*n] = (struct dataplane_counter){ .key = key };
-		for (cpu = 0; cpu < cpus; cpu++) {
-			list[*n].sum.packets += values[cpu].packets;
-			list[*n].sum.bytes += values[cpu].bytes;
-			list[*n].sum.steered += values[cpu].steered;
-			list[*n].sum.moved += values[cpu].moved;
-		}
-		++*n;
-	}
-	free(values);
-	*out = list;
-	return 0;
-
-no_memory:
-	free(values);
-	free(list);
-	*n = 0;
-	return dmsc_fail(err, -ENOMEM, "out of memory");
-}
-
-int dataplane_path_stats(struct dataplane *dp, uint32_t path, struct dmsc_path_stats *out,
-			 struct dmsc_error *err)
-{
-	int cpus = libbpf_num_possible_cpus(), cpu;
-	struct dmsc_path_stats *values;
-	uint32_t counter;
-
-	memset(out, 0, sizeof(*out));
-	if (path == DMSC_PATH_NONE || path >= DMSC_MAX_PATHS || cpus < 1)
-		return dmsc_fail(err, -EINVAL, "path %u: no such path", path);
-	counter = dp->paths[(dp->ctl->generation & 1) * DMSC_MAX_PATHS + path].counter;
-	values = calloc(cpus, sizeof(*values));
-	if (!values)
-		return dmsc_fail(err, -ENOMEM, "out of memory");
-	if (counter && !bpf_map_lookup_elem(dataplane_map(dp, "dmsc_path_stats"), &counter, values)) {
-		for (cpu = 0; cpu < cpus; cpu++) {
-			out->packets += values[cpu].packets;
-			out->bytes += values[cpu].bytes;
-			out->moved += values[cpu].moved;
-		}
-	}
-	free(values);
-	return 0;
 }

@@ -29,7 +29,7 @@ struct dataplane_tables {
 	const struct dmsc_instance *instances;
 	size_t nr_instances;
 	const struct dmsc_endpoint_key *endpoint_keys;
-	const struct dmsc_endpoint *endpoints;
+	const struct dmsc_endpoint *endpoints; /* stats: 0 */
 	size_t nr_endpoints;
 	const struct dmsc_group_key *group_keys;
 	const struct dmsc_group *groups;
@@ -38,7 +38,7 @@ struct dataplane_tables {
 	const struct dmsc_peer *peers;
 	size_t nr_peers;
 	const struct dmsc_flow_key *flow_keys;
-	const struct dmsc_flow *flows;
+	const struct dmsc_flow *flows; /* tos, stats: 0 */
 	size_t nr_flows;
 	const struct dmsc_rule_key *rule_keys;
 	const struct dmsc_rule *rules;
@@ -92,10 +92,6 @@ struct dataplane_bin {
 int dataplane_bins(struct dataplane *dp, uint64_t from, struct dataplane_bin **out, size_t *n,
 		   struct dmsc_error *err);
 
-/** dataplane_path_stats - what path @path of the generation in force has carried, over all CPUs */
-int dataplane_path_stats(struct dataplane *dp, uint32_t path, struct dmsc_path_stats *out,
-			 struct dmsc_error *err);
-
 int dataplane_ctl(struct dataplane *dp, struct dmsc_ctl *ctl);
 
 struct dataplane_counter {
@@ -103,9 +99,20 @@ struct dataplane_counter {
 	struct dmsc_stats sum; /* over all CPUs */
 };
 
-/** dataplane_counters - all counters; *out is to be freed by the caller */
+/**
+ * dataplane_counters - all counters that are not 0; *out is to be freed by the caller
+ *
+ * Of one SID, class and direction there is one for each next hop (key.path) that was taken.
+ */
 int dataplane_counters(struct dataplane *dp, struct dataplane_counter **out, size_t *n,
 		       struct dmsc_error *err);
+
+/** dataplane_path_number - of the next hop of path @path of the generation in force; 0: none */
+uint16_t dataplane_path_number(const struct dataplane *dp, uint32_t path);
+
+/** dataplane_path_stats - what the next hop of that number has carried, by those @n counters */
+void dataplane_path_stats(const struct dataplane_counter *list, size_t n, uint16_t number,
+			  struct dmsc_stats *out);
 
 /** dataplane_denials - what policy denied or reported so far, over all CPUs */
 int dataplane_denials(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS][DMSC_NR_REASONS],

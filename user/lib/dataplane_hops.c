@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Next hops, encapsulations and path counters: what belongs to no side, because
+ * Next hops, their numbers and encapsulations: what belongs to no side, because
  * connections may still use those of an earlier generation.
  */
 #include <errno.h>
@@ -70,37 +70,30 @@ static int encaps_add(struct dataplane *dp, const struct dataplane_tables *t,
 	return ret ? dmsc_fail(err, ret, "encapsulations: %s", strerror(-ret)) : 0;
 }
 
-/* ---- counters ---- */
+/* ---- their numbers ---- */
 
 /*
- * Each next hop counts for itself, under the same number as long as it is there.
- * @used: by number.
+ * Each next hop has a number as long as it is there, which is a part of the key of
+ * what it carries (dmsc_stats_key). Those of next hops that are gone are not given
+ * out again while something is counted for them. @used: by number.
  */
-static int counter_take(struct dataplane *dp, bool *used, uint16_t *counter)
+#define NUMBERS (UINT16_MAX + 1)
+
+static uint16_t number_take(bool *used)
 {
-	int fd = dataplane_map(dp, "dmsc_path_stats"), cpus = libbpf_num_possible_cpus();
-	struct dmsc_path_stats *zero;
 	uint32_t i = 1;
 
-	while (i < DMSC_MAX_HOPS && used[i])
+	while (i < NUMBERS && used[i])
 		i++;
-	*counter = 0;
-	if (i == DMSC_MAX_HOPS)
-		return 0; /* it is used, and not counted */
-	zero = calloc(cpus > 0 ? cpus : 1, sizeof(*zero));
-	if (!zero)
-		return -ENOMEM;
-	if (!bpf_map_update_elem(fd, &i, zero, BPF_ANY)) {
-		used[i] = true;
-		*counter = i;
-	}
-	free(zero);
-	return 0;
+	if (i == NUMBERS)
+		return 0; /* it is used, and counted as no path */
+	used[i] = true;
+	return i;
 }
 
-static bool *counters_used(struct dataplane *dp)
+static bool *numbers_used(struct dataplane *dp)
 {
-	bool *used = calloc(DMSC_MAX_HOPS, sizeof(*used));
+	bool *used = calloc(NUMBERS, sizeof(*used));
 	int fd = dataplane_map(dp, "dmsc_hops");
 	struct dmsc_hop_key *keys;
 	struct dmsc_hop hop;
@@ -108,10 +101,10 @@ static bool *counters_used(struct dataplane *dp)
 
 	keys = dataplane_all_keys(fd, sizeof(*keys), sizeof(hop), &n);
 	for (i = 0; keys && used && i < n; i++) {
-		if (!bpf_map_lookup_elem(fd, &keys[i], &hop) && hop.counter < DMSC_MAX_HOPS)
+		if (!bpf_map_lookup_elem(fd, &keys[i], &hop))
 			used[hop.counter] = true;
 	}
-	if (!keys) {
+	if (!keys || !used || dataplane_counted_paths(dp, used)) {
 		free(used);
 		used = NULL;
 	}
@@ -122,7 +115,7 @@ static bool *counters_used(struct dataplane *dp)
 static int counters_add(struct dataplane *dp, size_t nr, struct dmsc_path *paths)
 {
 	int fd = dataplane_map(dp, "dmsc_hops"), ret = 0;
-	bool *used = counters_used(dp);
+	bool *used = numbers_used(dp);
 	size_t i;
 
 	if (!used)
@@ -135,10 +128,9 @@ static int counters_add(struct dataplane *dp, size_t nr, struct dmsc_path *paths
 			paths[i].counter = hop.counter;
 			continue;
 		}
-		ret = counter_take(dp, used, &paths[i].counter);
+		paths[i].counter = number_take(used);
 		/* Another path of the same next hop finds it. */
-		if (!ret)
-			ret = dataplane_hop_set(dp, &paths[i], paths[i].flags);
+		ret = dataplane_hop_set(dp, &paths[i], paths[i].flags);
 	}
 	free(used);
 	return ret;

@@ -12,7 +12,23 @@
 
 #include "lib/dataplane.h"
 
+#define DATAPLANE_NR_TABLES 6
+
 struct dmsc; /* the skeleton */
+
+/* A table of a generation; keys have side 0. */
+struct dataplane_table {
+	const char *map;
+	const void *keys, *values;
+	size_t n, max, key_size, value_size, side, side_size;
+};
+
+/* What one side of a table has, if that is known: as this process wrote it. */
+struct dataplane_side {
+	bool known;
+	char *keys, *values; /* keys with their side */
+	size_t n;
+};
 
 struct dataplane {
 	char pin_dir[PATH_MAX];
@@ -20,6 +36,8 @@ struct dataplane {
 	struct dmsc_ctl *ctl;	 /* mapped; generation and flags are one word */
 	struct dmsc_path *paths; /* mapped; both sides */
 	struct dmsc_set *sets;	 /* likewise */
+	struct dmsc_stats_room *room;
+	struct dataplane_side sides[2][DATAPLANE_NR_TABLES];
 	bool tcx;
 	struct ring_buffer *events; /* dataplane_events.c */
 };
@@ -60,6 +78,26 @@ void *dataplane_all_keys(int fd, size_t key_size, size_t value_size, size_t *n);
 int dataplane_update_many(int fd, const void *keys, size_t key_size, const void *values,
 			  size_t value_size, size_t n);
 int dataplane_delete_many(int fd, const void *keys, size_t key_size, size_t n);
+
+/* dataplane_table.c */
+int dataplane_table_replace(struct dataplane *dp, size_t nr, const struct dataplane_table *t,
+			    uint32_t side, struct dmsc_error *err);
+void dataplane_tables_forget(struct dataplane *dp);
+
+/* dataplane_counters.c */
+uint16_t dataplane_stats_index(struct dataplane *dp, const struct dmsc_stats_key *key);
+int dataplane_counted_paths(const struct dataplane *dp, bool *used);
+void dataplane_stats_prune(struct dataplane *dp, const struct dataplane_tables *t);
+
+/* dataplane_table.c */
+int dataplane_table_replace(struct dataplane *dp, size_t nr, const struct dataplane_table *t,
+			    uint32_t side, struct dmsc_error *err);
+void dataplane_tables_forget(struct dataplane *dp);
+
+/* dataplane_counters.c */
+uint16_t dataplane_stats_index(struct dataplane *dp, const struct dmsc_stats_key *key);
+int dataplane_counted_paths(const struct dataplane *dp, bool *used);
+void dataplane_stats_prune(struct dataplane *dp, const struct dataplane_tables *t);
 
 /* dataplane_events.c */
 void dataplane_events_close(struct dataplane *dp);

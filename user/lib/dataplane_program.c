@@ -20,12 +20,6 @@
 #include "lib/bpf_write.h"
 #include "lib/dataplane_priv.h"
 
-struct table {
-	const char *map;
-	const void *keys, *values;
-	size_t n, max, key_size, value_size, side, side_size;
-};
-
 #define TABLE(t, type, limit)                               \
 	{ .map = "dmsc_" #type "s",                         \
 	  .keys = (t)->type##_keys,                         \
@@ -37,10 +31,16 @@ struct table {
 	  .side = offsetof(struct dmsc_##type##_key, side), \
 	  .side_size = sizeof(((struct dmsc_##type##_key *)0)->side) }
 
+#define NR_TABLES DATAPLANE_NR_TABLES
+#define TABLES(t)                                                                         \
+	{ TABLE(t, instance, DMSC_MAX_INSTANCES), TABLE(t, endpoint, DMSC_MAX_ENDPOINTS), \
+	  TABLE(t, group, DMSC_MAX_GROUPS),	  TABLE(t, peer, DMSC_MAX_PEERS),         \
+	  TABLE(t, flow, DMSC_MAX_FLOWS),	  TABLE(t, rule, DMSC_MAX_RULES) }
+
 /* ---- checks: what is wrong is found before anything is written ---- */
 
-static int check_counts(const struct dataplane_tables *t, const struct table *tables, size_t n,
-			struct dmsc_error *err)
+static int check_counts(const struct dataplane_tables *t, const struct dataplane_table *tables,
+			size_t n, struct dmsc_error *err)
 {
 	size_t i;
 
@@ -230,129 +230,21 @@ static int check_tables(const struct dataplane_tables *t, struct dmsc_error *err
 	return 0;
 }
 
-/* ---- filling one side ---- */
+/* ---- what the loader fills in ---- */
 
-static uint32_t key_side(const struct table *t, const void *key)
+/* Where what @key says is counted; asked for many in turn, of which most are alike. */
+static uint16_t counted_at(struct dataplane *dp, const struct dmsc_stats_key *key)
 {
-	uint32_t side;
+	static struct dmsc_stats_key last;
+	static uint16_t index;
+	static const struct dataplane *of;
 
-	if (t->side_size == 1)
-		return *((const uint8_t *)key + t->side);
-	memcpy(&side, (const char *)key + t->side, sizeof(side));
-	return side;
-}
-
-static void key_set_side(const struct table *t, void *key, uint32_t side)
-{
-	if (t->side_size == 1)
-		*((uint8_t *)key + t->side) = side;
-	else
-		memcpy((char *)key + t->side, &side, sizeof(side));
-}
-
-static uint64_t key_hash(const void *key, size_t len)
-{
-	const uint8_t *p = key;
-	uint64_t h = 0, word;
-
-	for (; len; p += sizeof(word), len -= sizeof(word)) {
-		word = 0;
-		if (len <= sizeof(word)) {
-			memcpy(&word, p, len);
-			h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
-			break;
-		}
-		memcpy(&word, p, sizeof(word));
-		h = (h ^ word) * 0x9e3779b97f4a7c15ULL;
-		h ^= h >> 29;
+	if (of != dp || memcmp(&last, key, sizeof(last)) || !index) {
+		index = dataplane_stats_index(dp, key);
+		last = *key;
+		of = dp;
 	}
-	return h ^ h >> 32;
-}
-
-/* Keys, to be found by what they are: an open hash of places. */
-struct key_index {
-	const char *keys;
-	size_t size, room;
-	uint32_t *place; /* from 1; 0 free */
-};
-
-/* Where @key is, or where it would be. */
-static uint32_t *key_find(const struct key_index *x, const void *key)
-{
-	size_t at = key_hash(key, x->size) & (x->room - 1);
-
-	while (x->place[at] && memcmp(x->keys + (x->place[at] - 1) * x->size, key, x->size))
-		at = (at + 1) & (x->room - 1);
-	return &x->place[at];
-}
-
-/* Of @n keys; *twice is the place of one that is there before, else @n. -ENOMEM. */
-static int key_index_make(struct key_index *x, const char *keys, size_t size, size_t n,
-			  size_t *twice)
-{
-	*x = (struct key_index){ .keys = keys, .size = size, .room = 64 };
-	while (x->room < 2 * n)
-		x->room *= 2;
-	x->place = calloc(x->room, sizeof(*x->place));
-	if (!x->place)
-		return -ENOMEM;
-	for (*twice = 0; *twice < n; ++*twice) {
-		uint32_t *place = key_find(x, keys + *twice * size);
-
-		if (*place)
-			break;
-		*place = *twice + 1;
-	}
-	return 0;
-}
-
-/* Takes away what is on @side and not among the new keys. */
-static int table_clear(const struct table *t, int fd, uint32_t side, const struct key_index *kept)
-{
-	char *keys;
-	size_t n, i, out = 0;
-	int ret;
-
-	keys = dataplane_all_keys(fd, t->key_size, t->value_size, &n);
-	if (!keys)
-		return -ENOMEM;
-	for (i = 0; i < n; i++) {
-		const char *key = keys + i * t->key_size;
-
-		if (key_side(t, key) == side && !*key_find(kept, key))
-			memmove(keys + out++ * t->key_size, key, t->key_size);
-	}
-	ret = dataplane_delete_many(fd, keys, t->key_size, out);
-	free(keys);
-	return ret;
-}
-
-/* Makes @t what is on @side. Entries of the same key are written over. */
-static int table_replace(const struct table *t, int fd, uint32_t side, struct dmsc_error *err)
-{
-	struct key_index index = { 0 };
-	char *keys = malloc(t->n * t->key_size + 1);
-	size_t i, twice;
-	int ret = -ENOMEM;
-
-	if (keys) {
-		if (t->n)
-			memcpy(keys, t->keys, t->n * t->key_size);
-		for (i = 0; i < t->n; i++)
-			key_set_side(t, keys + i * t->key_size, side);
-		ret = key_index_make(&index, keys, t->key_size, t->n, &twice);
-	}
-	if (!ret && twice < t->n)
-		ret = dmsc_fail(err, -EEXIST, "%s[%zu]: its key is there twice", t->map + 5, twice);
-	else if (!ret)
-		ret = table_clear(t, fd, side, &index);
-	if (!ret)
-		ret = dataplane_update_many(fd, keys, t->key_size, t->values, t->value_size, t->n);
-	if (ret && ret != -EEXIST)
-		ret = dmsc_fail(err, ret, "%s: %s", t->map + 5, strerror(-ret));
-	free(index.place);
-	free(keys);
-	return ret;
+	return index;
 }
 
 static int compare_sids(const void *a, const void *b)
@@ -362,41 +254,107 @@ static int compare_sids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/*
- * Counters of instances that are gone stay readable until their table is half
- * full; then those go that the new generation does not know.
- */
-static void stats_prune(const struct dataplane *dp, const struct dataplane_tables *t)
+/* The endpoints, those of our own instances with their counters. NULL: no memory. */
+static struct dmsc_endpoint *own_endpoints(struct dataplane *dp, const struct dataplane_tables *t)
 {
-	int fd = dataplane_map(dp, "dmsc_stats");
-	struct dmsc_stats_key *keys;
-	uint32_t *sids = NULL;
-	size_t n, i, nr = 0;
+	struct dmsc_endpoint *out = malloc(t->nr_endpoints * sizeof(*out) + 1);
+	uint32_t *sids = calloc(t->nr_instances + 1, sizeof(*sids));
+	size_t i;
 
-	keys = dataplane_all_keys(fd, sizeof(*keys),
-				  libbpf_num_possible_cpus() * sizeof(struct dmsc_stats), &n);
-	if (keys && n > DMSC_MAX_STATS / 2)
-		sids = calloc(t->nr_instances + t->nr_endpoints + 1, sizeof(*sids));
-	if (sids) {
-		nr++; /* SID 0 */
-		for (i = 0; i < t->nr_instances; i++)
-			sids[nr++] = t->instances[i].sid;
-		for (i = 0; i < t->nr_endpoints; i++)
-			sids[nr++] = t->endpoints[i].sid;
-		qsort(sids, nr, sizeof(*sids), compare_sids);
-		for (i = 0; i < n; i++) {
-			if (!bsearch(&keys[i].sid, sids, nr, sizeof(*sids), compare_sids))
-				bpf_map_delete_elem(fd, &keys[i]);
-		}
+	if (!out || !sids) {
+		free(sids);
+		free(out);
+		return NULL;
+	}
+	if (t->nr_endpoints)
+		memcpy(out, t->endpoints, t->nr_endpoints * sizeof(*out));
+	for (i = 0; i < t->nr_instances; i++)
+		sids[i] = t->instances[i].sid;
+	qsort(sids, t->nr_instances, sizeof(*sids), compare_sids);
+	for (i = 0; t->nr_instances && i < t->nr_endpoints; i++) {
+		struct dmsc_stats_key key = { .sid = out[i].sid,
+					      .class = out[i].class,
+					      .dir = DMSC_DIR_RX };
+
+		out[i].stats = 0;
+		if (key.sid && bsearch(&key.sid, sids, t->nr_instances, sizeof(*sids), compare_sids))
+			out[i].stats = counted_at(dp, &key);
 	}
 	free(sids);
-	free(keys);
+	return out;
 }
+
+/* The flows with DSCP and counters; @paths have the numbers of their next hops. */
+static struct dmsc_flow *own_flows(struct dataplane *dp, const struct dataplane_tables *t,
+				   const struct dmsc_path *paths)
+{
+	struct dmsc_flow *out = malloc(t->nr_flows * sizeof(*out) + 1);
+	size_t i;
+
+	for (i = 0; out && i < t->nr_flows; i++) {
+		struct dmsc_stats_key key = { .sid = t->flows[i].sid,
+					      .class = t->flows[i].class,
+					      .dir = DMSC_DIR_TX };
+
+		out[i] = t->flows[i];
+		out[i].tos = 0;
+		out[i].stats = 0;
+		if (t->flags & DMSC_CTL_DSCP)
+			out[i].tos = t->profile.dscp[key.class] << 2 | DMSC_TOS_F_WRITE;
+		/* Which path of a set it takes depends. */
+		if (t->flags & DMSC_CTL_STEER) {
+			if (out[i].path & DMSC_PATH_SET)
+				continue;
+			key.path = paths[out[i].path].counter;
+		}
+		out[i].stats = counted_at(dp, &key);
+	}
+	return out;
+}
+
+/* ---- the generation ---- */
 
 /* Generations are positive ints: after the last comes 2, which is on the other side. */
 static uint32_t next_generation(uint32_t generation)
 {
 	return generation >= INT_MAX ? 2 : generation + 1;
+}
+
+/* Paths and what hangs on them: next hops, sets. */
+static int paths_replace(struct dataplane *dp, const struct dataplane_tables *t, uint32_t side,
+			 struct dmsc_error *err)
+{
+	struct dmsc_path *paths = dp->paths + side * DMSC_MAX_PATHS;
+
+	memset(paths, 0, DMSC_MAX_PATHS * sizeof(*paths));
+	if (t->nr_paths > 1)
+		memcpy(paths + 1, t->paths + 1, (t->nr_paths - 1) * sizeof(*paths));
+	if (t->nr_sets)
+		memcpy(dp->sets + side * DMSC_MAX_SETS, t->sets, t->nr_sets * sizeof(*t->sets));
+	return dataplane_hops_add(dp, t, paths, err);
+}
+
+static int tables_replace(struct dataplane *dp, const struct dataplane_tables *t, uint32_t side,
+			  struct dmsc_error *err)
+{
+	struct dmsc_endpoint *endpoints = own_endpoints(dp, t);
+	struct dmsc_flow *flows = own_flows(dp, t, dp->paths + side * DMSC_MAX_PATHS);
+	struct dataplane_tables own = *t;
+	int ret = 0;
+	size_t i;
+
+	if (!endpoints || !flows)
+		ret = dmsc_fail(err, -ENOMEM, "out of memory");
+	own.endpoints = endpoints;
+	own.flows = flows;
+
+	const struct dataplane_table tables[NR_TABLES] = TABLES(&own);
+
+	for (i = 0; i < NR_TABLES && !ret; i++)
+		ret = dataplane_table_replace(dp, i, &tables[i], side, err);
+	free(endpoints);
+	free(flows);
+	return ret;
 }
 
 static void commit_word(struct dataplane *dp, uint32_t generation, uint32_t flags)
@@ -420,41 +378,24 @@ void dataplane_trace(struct dataplane *dp, bool on)
 
 int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, struct dmsc_error *err)
 {
-	const struct table tables[] = {
-		TABLE(t, instance, DMSC_MAX_INSTANCES), TABLE(t, endpoint, DMSC_MAX_ENDPOINTS),
-		TABLE(t, group, DMSC_MAX_GROUPS),	TABLE(t, peer, DMSC_MAX_PEERS),
-		TABLE(t, flow, DMSC_MAX_FLOWS),		TABLE(t, rule, DMSC_MAX_RULES),
-	};
-	const size_t nr_tables = sizeof(tables) / sizeof(tables[0]);
+	const struct dataplane_table tables[NR_TABLES] = TABLES(t);
 	uint32_t generation = next_generation(dp->ctl->generation), side = generation & 1;
-	struct dmsc_path *paths = dp->paths + side * DMSC_MAX_PATHS;
 	int profile = dataplane_map(dp, "dmsc_profile");
-	size_t i;
 	int ret;
 
 	dataplane_log_reset();
-	ret = check_counts(t, tables, nr_tables, err);
+	ret = check_counts(t, tables, NR_TABLES, err);
 	if (!ret)
 		ret = check_tables(t, err);
 	if (ret)
 		return ret;
 
 	bpf_grace_period();
-	for (i = 0; i < nr_tables && !ret; i++) {
-		int fd = dataplane_map(dp, tables[i].map);
-
-		ret = table_replace(&tables[i], fd, side, err);
-	}
+	ret = paths_replace(dp, t, side, err);
+	if (!ret)
+		ret = tables_replace(dp, t, side, err);
 	if (ret)
 		return ret;
-	memset(paths, 0, DMSC_MAX_PATHS * sizeof(*paths));
-	if (t->nr_paths > 1)
-		memcpy(paths + 1, t->paths + 1, (t->nr_paths - 1) * sizeof(*paths));
-	ret = dataplane_hops_add(dp, t, paths, err);
-	if (ret)
-		return ret;
-	if (t->nr_sets)
-		memcpy(dp->sets + side * DMSC_MAX_SETS, t->sets, t->nr_sets * sizeof(*t->sets));
 	if (bpf_map_update_elem(profile, &side, &t->profile, BPF_ANY))
 		return dmsc_fail(err, -errno, "profile: %s", strerror(errno));
 
@@ -462,7 +403,7 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 	commit_word(dp, generation,
 		    (t->flags & ~DMSC_CTL_TRACE) | (dp->ctl->flags & DMSC_CTL_TRACE));
 	dataplane_hops_prune(dp);
-	stats_prune(dp, t);
+	dataplane_stats_prune(dp, t);
 	return generation;
 }
 

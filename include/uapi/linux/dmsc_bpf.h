@@ -25,7 +25,7 @@
 #define DMSC_MAX_HOPS		8192	/* next hops of both sides' paths */
 #define DMSC_MAX_SETS		4096	/* each side; of paths */
 #define DMSC_MAX_ENCAPS		8192	/* of both sides' paths */
-#define DMSC_MAX_STATS		65536	/* {SID, class, direction} */
+#define DMSC_MAX_STATS		8192	/* {SID, class, direction, next hop} */
 #define DMSC_MAX_RULES		4096	/* each side */
 
 #define DMSC_MAX_WAYS		8	/* paths of a flow group */
@@ -105,7 +105,10 @@ struct dmsc_endpoint {
 	__u32 sid;
 	__u32 mic;
 	__u8  class;
-	__u8  reserved[3];
+	__u8  reserved;
+	__u16 stats;		/* index into dmsc_stats of what it receives in this class; the
+				 * loader's, 0 for those of other hosts
+				 */
 };
 
 /*
@@ -141,7 +144,7 @@ struct dmsc_path {
 	__u32 ifindex;
 	__u8  family;		/* AF_INET, AF_INET6: of the next hop */
 	__u8  flags;		/* DMSC_PATH_F_* */
-	__u16 counter;		/* index into dmsc_path_stats, 0 none; the loader's */
+	__u16 counter;		/* the next hop's number, 0 none; the loader's */
 	__u32 encap;		/* key of dmsc_encaps, 0 none */
 	struct dmsc_addr nexthop;
 	__u32 reserved;		/* mapped arrays are of multiples of 8 bytes */
@@ -183,7 +186,7 @@ struct dmsc_hop_key {
 
 struct dmsc_hop {
 	__u32 flags;		/* DMSC_PATH_F_UP */
-	__u16 counter;		/* index into dmsc_path_stats */
+	__u16 counter;		/* its number: path in dmsc_stats_key, 0 none left */
 	__u16 reserved;
 };
 
@@ -211,13 +214,6 @@ struct dmsc_encap {
 	__u8  header[DMSC_ENCAP_MAX];
 };
 
-/* Map dmsc_path_stats: per-CPU array by counter; what was sent by a path. */
-struct dmsc_path_stats {
-	__u64 packets;		/* as in dmsc_stats */
-	__u64 bytes;		/* without what was put around the packets */
-	__u64 moved;		/* live flows that moved to this path */
-};
-
 /*
  * Map dmsc_flows: hash. Packets that no local socket sent (forwarded,
  * containers). Looked up with the five-tuple, then with sport = 0.
@@ -237,32 +233,47 @@ struct dmsc_flow {
 	__u32 path;
 	__u16 slot;
 	__u8  class;
-	__u8  reserved;
+	__u8  tos;		/* DSCP << 2 | DMSC_TOS_F_WRITE, or 0; the loader's */
+	__u16 stats;		/* index into dmsc_stats if it takes its path; the loader's */
+	__u16 reserved;
 };
 
-/* Map dmsc_sockets: socket storage; what the hooks stamped on a socket. */
+#define DMSC_TOS_F_WRITE	1	/* in the place of the ECN bits, which stay the packet's */
+
+/*
+ * Map dmsc_sockets: socket storage; what the hooks stamped on a socket. What each
+ * packet of a settled connection needs comes first.
+ */
 struct dmsc_stamp {
 	__u32 generation;	/* the tables it was resolved with, 0 not yet */
-	__u32 sid;		/* local instance, 0 nobody */
-	__u32 peer_sid;		/* remote instance, 0 unknown */
-	__u32 path;		/* wanted, in the generation's side; of a set: if it is up */
 	__u16 slot;
 	__u8  class;
 	__u8  flags;		/* DMSC_STAMP_F_* */
+	__u32 path;		/* wanted, in the generation's side; of a set: if it is up */
+	__u16 counter;		/* number of the next hop in use */
+	__u16 stats;		/* index into dmsc_stats while SETTLED */
+	__u8  proto;		/* of the connection, while SETTLED */
+	__u8  tos;		/* as in dmsc_flow, while SETTLED */
+	__u16 reserved;
 	__u32 ifindex;		/* the path in use until the next idle gap, */
+	__u32 sid;		/* local instance, 0 nobody */
+	__u32 peer_sid;		/* remote instance, 0 unknown */
 	__u64 cgroup_id;	/* of the process that connected or bound it */
 	struct dmsc_addr nexthop;	/* kept so that a move waits for one */
 	__u32 encap;		/* of the path in use */
 	__u32 set;		/* that path is of, with DMSC_PATH_SET; 0 none */
 	__u32 hash;		/* the flow's number, 0 not yet */
-	__u16 counter;		/* of the path in use */
-	__u16 reserved;
+	__u32 reserved2;
 };
 
 #define DMSC_STAMP_F_PASSIVE	(1U << 0)	/* bound here, or accepted from such */
 #define DMSC_STAMP_F_STEERED	(1U << 1)	/* ifindex and nexthop are in use */
 #define DMSC_STAMP_F_LIVE	(1U << 2)	/* has sent before */
 #define DMSC_STAMP_F_DENIED	(1U << 3)	/* policy: not with this peer */
+#define DMSC_STAMP_F_SETTLED	(1U << 4)	/* the next packet to the peer is treated as the
+						 * last one was, while the generation and the
+						 * state of the path last
+						 */
 
 /*
  * Map dmsc_choices: socket storage; the class that an application chose for a
@@ -284,22 +295,40 @@ struct dmsc_choice {
 #define DMSC_SOL		0xd5c
 #define DMSC_SO_CLASS		1
 
-/* Map dmsc_stats: per-CPU hash. */
+/*
+ * Map dmsc_counters: hash, value __u32. Where dmsc_stats counts what: numbers are given out
+ * when something is first counted, and stay. What finds no room any more counts as
+ * of no path, else as nobody's.
+ */
 struct dmsc_stats_key {
 	__u32 sid;		/* 0: traffic of nobody */
 	__u8  class;
 	__u8  dir;		/* DMSC_DIR_* */
-	__u16 reserved;
+	__u16 path;		/* number of the next hop (dmsc_hop) that it took, 0: routing's */
 };
 
 #define DMSC_DIR_TX		0
 #define DMSC_DIR_RX		1
 
+/*
+ * Map dmsc_stats: per-CPU array, index by dmsc_counters; but the first DMSC_STATS_NOBODY are
+ * those of SID 0 without a path: dir * DMSC_NR_CLASSES + class.
+ */
+#define DMSC_STATS_NOBODY	(2 * DMSC_NR_CLASSES)
+
 struct dmsc_stats {
 	__u64 packets;		/* as on the wire: segments, not GSO packets */
-	__u64 bytes;		/* as on the wire, skb->wire_len where known */
+	__u64 bytes;		/* as on the wire, skb->wire_len where known; without what
+				 * was put around packets
+				 */
 	__u64 steered;		/* sent on another interface or next hop than routing's */
 	__u64 moved;		/* live flows moved to another path */
+};
+
+/* Map dmsc_stats_room: array, one entry, mapped; which numbers are free. */
+struct dmsc_stats_room {
+	__u32 next;		/* given out so far; more in dmsc_stats_free, a stack */
+	__u32 reserved;
 };
 
 /*
@@ -425,15 +454,15 @@ DMSC_ASSERT_SIZE(struct dmsc_peer, 4);
 DMSC_ASSERT_SIZE(struct dmsc_path, 32);
 DMSC_ASSERT_SIZE(struct dmsc_set, 304);
 DMSC_ASSERT_SIZE(struct dmsc_encap, 184);
-DMSC_ASSERT_SIZE(struct dmsc_path_stats, 24);
 DMSC_ASSERT_SIZE(struct dmsc_flow_key, 40);
-DMSC_ASSERT_SIZE(struct dmsc_flow, 12);
+DMSC_ASSERT_SIZE(struct dmsc_flow, 16);
 DMSC_ASSERT_SIZE(struct dmsc_hop_key, 24);
 DMSC_ASSERT_SIZE(struct dmsc_hop, 8);
-DMSC_ASSERT_SIZE(struct dmsc_stamp, 64);
+DMSC_ASSERT_SIZE(struct dmsc_stamp, 72);
 DMSC_ASSERT_SIZE(struct dmsc_choice, 4);
 DMSC_ASSERT_SIZE(struct dmsc_stats_key, 8);
 DMSC_ASSERT_SIZE(struct dmsc_stats, 32);
+DMSC_ASSERT_SIZE(struct dmsc_stats_room, 8);
 DMSC_ASSERT_SIZE(struct dmsc_bin, 72);
 DMSC_ASSERT_SIZE(struct dmsc_rule_key, 12);
 DMSC_ASSERT_SIZE(struct dmsc_rule, 8);

@@ -11,7 +11,7 @@
 #define DMSC_GENL_VERSION	1
 
 /* incompatible changes of this file and of dmsc_bpf.h; module, BPF object and daemon agree on it */
-#define DMSC_ABI		2
+#define DMSC_ABI		3
 #define DMSC_NR_CLASSES		8
 #define DMSC_NR_SLOTS		4096	/* slot 0 means "no queue of its own" */
 #define DMSC_WEIGHT_MIN		1

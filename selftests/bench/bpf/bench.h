@@ -65,6 +65,7 @@ struct bench_case {
 	int verdict;	/* what the program must answer, -1: anything */
 
 	void *arg;
+	bool skipped; /* not among those asked for */
 	double value[BENCH_REPEATS];
 };
 
@@ -93,6 +94,9 @@ uint64_t bench_cpu_ns(void); /* of this thread */
 double measure_direct(struct bench_case *c);
 /* Through the driver of its hook, over the case's flows; still with the driver's cost. */
 double measure_packets(struct bench_case *c);
+
+/* Only the cases whose names have one of @words (by spaces; NULL, "": all), and their bases. */
+void bench_select(struct bench *b, const char *words);
 
 /* All cases, one after the other, BENCH_REPEATS times; then takes off the drivers' cost. */
 void bench_run(struct bench *b);

@@ -2,6 +2,7 @@
 /*
  * bench-bpf [FILE]: measures the BPF data plane natively and writes FILE
  * (default build/bench/bpf.json). Decides nothing: aims that are missed are shown.
+ * BENCH="words" in the environment: only cases whose names have one of them.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -27,6 +28,7 @@ static int run(void)
 	floor_cases(&b);
 	gateway_cases(&b, env_pins);
 	dataplane_cases(&b, &(struct dataplane_config){ .pin_dir = env_pins, .cgroup = env_cgroup });
+	bench_select(&b, getenv("BENCH"));
 	bench_run(&b);
 	bench_report(&b, json);
 	dataplane_cases_end();

@@ -172,6 +172,41 @@ static void take_off_driver(struct bench *b)
 	}
 }
 
+/* Whether one of the words that were asked for is part of the case's name. */
+static bool wanted(const struct bench_case *c, const char *words)
+{
+	size_t len;
+
+	for (words += strspn(words, " "); *words; words += len + strspn(words + len, " ")) {
+		len = strcspn(words, " ");
+		if (memmem(c->name, strlen(c->name), words, len))
+			return true;
+	}
+	return false;
+}
+
+/* What others are compared with, or taken off from. */
+static bool needed(const struct bench_case *c)
+{
+	static const char *const names[] = { BENCH_FLOOR, EMPTY_XDP, EMPTY_TC,
+					     DRIVER_XDP,  DRIVER_TC, DRIVER_GROW };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(c->name, names[i]))
+			return true;
+	}
+	return false;
+}
+
+void bench_select(struct bench *b, const char *words)
+{
+	size_t i;
+
+	for (i = 0; words && *words && i < b->nr_cases; i++)
+		b->cases[i].skipped = !wanted(&b->cases[i], words) && !needed(&b->cases[i]);
+}
+
 void bench_run(struct bench *b)
 {
 	size_t i;
@@ -181,6 +216,8 @@ void bench_run(struct bench *b)
 		for (i = 0; i < b->nr_cases; i++) {
 			struct bench_case *c = &b->cases[i];
 
+			if (c->skipped)
+				continue;
 			if (c->prepare)
 				c->prepare(c);
 			if (c->measure)

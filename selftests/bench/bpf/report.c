@@ -101,6 +101,8 @@ void bench_report(struct bench *b, const char *json)
 
 	printf("| case | median | spread | ÷ floor | aim | |\n|---|---|---|---|---|---|\n");
 	for (i = 0; i < b->nr_cases; i++) {
+		if (b->cases[i].skipped)
+			continue;
 		print_row(b, &b->cases[i]);
 		json_array_append_new(list, to_json(b, &b->cases[i]));
 	}

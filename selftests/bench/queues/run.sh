@@ -11,7 +11,7 @@ cd "$TOP"
 
 usage() {
 	cat <<-END
-	usage: make bench-queues, or queues/run.sh; took 40 minutes on two cores with a load of 10, all of it.
+	usage: make bench-queues, or queues/run.sh; took some 50 minutes on two cores with a load of 10.
 	What is missing is built first: two kernels (16 minutes of processor time, once), the
 	modules. Prints one table; leaves build/bench/queues.json, queues.txt (each part's own
 	tables) and queues*.svg. In the environment:

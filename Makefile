@@ -130,8 +130,9 @@ bench-planner: $(B)/selftests/bench-planner
 	$(Q)$< --output $(B)/bench/planner.json $(BENCH)
 
 # What applications link with: no other library of ours, and nothing else but libc.
-$(B)/libdmsc-tag.so.1: user/libdmsc-tag/dmsc_tag.c user/libdmsc-tag/dmsc_tag.h
+$(B)/libdmsc-tag.so.1: user/libdmsc-tag/dmsc_tag.c user/libdmsc-tag/dmsc_tag.h | $(B)/tools.ok
 	$(say) LD $@
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -Wl,-soname,$(@F) $(LDFLAGS) -o $@ $<
 
 $(B)/selftests/bpf/test_choice: $(B)/obj/user/libdmsc-tag/dmsc_tag.o

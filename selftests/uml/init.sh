@@ -15,6 +15,9 @@ for dir in /dev/shm /run /tmp; do
 	mount -t tmpfs -o mode=1777 none "$dir"
 done
 ln -sf /proc/self/fd /dev/fd
+ln -sf fd/0 /dev/stdin
+ln -sf fd/1 /dev/stdout
+ln -sf fd/2 /dev/stderr
 ip link set lo up
 
 DMSC_GUEST=$(cat /results/.vm/kernel)

@@ -19,6 +19,9 @@ mount -t bpf none /sys/fs/bpf
 mount -t tracefs none /sys/kernel/tracing
 mount -t debugfs none /sys/kernel/debug
 ln -sf /proc/self/fd /dev/fd
+ln -sf fd/0 /dev/stdin
+ln -sf fd/1 /dev/stdout
+ln -sf fd/2 /dev/stderr
 hostname dmsc-guest
 ip link set lo up
 

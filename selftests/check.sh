@@ -27,7 +27,9 @@ for group in "${groups[@]}"; do
 done
 
 .ci/deps --install || exit 1
-make -j2 tests || exit 1
+# What did not change since it was compiled in any work tree is not compiled again.
+PATH=/usr/lib/ccache:$PATH CCACHE_DIR=${CCACHE_DIR:-$DMSC_CACHE/ccache} CCACHE_BASEDIR=$TOP \
+	CCACHE_NOHASHDIR=1 make -j2 tests || exit 1
 [ ${#kernels[@]} = 0 ] || selftests/vm/root.sh "${kernels[@]}" || exit 1
 # What guests drive the netlink family with.
 selftests/ynl/stage.sh || exit 1

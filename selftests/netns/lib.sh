@@ -100,7 +100,7 @@ while True:
         answer = "failed:%r" % e
     sys.stdout.write(answer + "\0")
     sys.stdout.flush()' < "$work/json.in" > "$work/json.out" &
-	pids+=($!)
+	json_pid=$!	# not one of pids, for which a test may wait
 	exec 5> "$work/json.in" 6< "$work/json.out"
 	json_fds=1
 }
@@ -133,7 +133,7 @@ cleanup() {
 	local pid dir
 	set +u
 	disown -a	# no word from the shell about those who are killed now
-	for pid in "${pids[@]}"; do kill -9 "$pid" 2> /dev/null; done
+	for pid in "${pids[@]}" "$json_pid"; do kill -9 "$pid" 2> /dev/null; done
 	for dir in "$work"/host*; do
 		[ -e "$dir/pid" ] && kill -9 "$(cat "$dir/pid")" 2> /dev/null
 	done

@@ -56,6 +56,7 @@ struct book_class {
 	/* since the class is backlogged, or anything was configured: */
 	u64 total; /* bytes that left the scheduler */
 	u64 mine;  /* of these, of the class */
+	u64 ahead; /* on the byte clock, of its guarantee, at the beginning of that */
 	/* since the class is backlogged, or was configured itself: */
 	u64 owed_total;		/* bytes that left the scheduler */
 	u64 early;		/* of these, of the class, passing a class above */
@@ -262,10 +263,21 @@ static void check_class_fairness(u32 id)
 	}
 }
 
-static void forget_service(struct book_class *books, bool owed)
+/*
+ * What a class took ahead of its guarantee stays taken when the books begin anew,
+ * and is at most what sched.h says: DMSC_AHEAD_BYTES, a quantum and a packet.
+ */
+static void forget_service(u32 id, bool owed)
 {
+	const struct dmsc_sched_class *c = &b->s.class[id];
+	struct book_class *books = &b->class[id];
+
 	books->total = 0;
 	books->mine = 0;
+	books->ahead = c->cfg.share && c->due > b->s.sent ? c->due - b->s.sent : 0;
+	FUZZ_CHECK(!books->ahead ||
+			   books->ahead <= c->ahead + 1000 * (u64)b->longest / c->cfg.share + 1,
+		   "class %u is %llu ahead", id, (unsigned long long)books->ahead);
 	if (owed) {
 		books->owed_total = 0;
 		books->early = 0;
@@ -302,7 +314,7 @@ static void note_pairs(u32 touched)
 			note_queues(i);
 		up |= (u32)(b->class[i].packets && plain_weighted(i)) << i;
 		if (!b->class[i].packets)
-			forget_service(&b->class[i], true);
+			forget_service(i, true);
 	}
 	changed = up ^ b->up;
 	b->up = up;
@@ -323,7 +335,7 @@ static void forget_pairs(void)
 	for (id = 0; id < DMSC_NR_CLASSES; id++) {
 		b->class[id].up = 0;
 		memset(b->class[id].pairs, 0, sizeof(b->class[id].pairs));
-		forget_service(&b->class[id], false);
+		forget_service(id, false);
 	}
 	b->up = 0;
 	memset(b->pairs, 0, sizeof(b->pairs));
@@ -349,8 +361,8 @@ static bool passes_another(u32 id)
 }
 
 /*
- * A class lags behind its guarantee by what the others with one are ahead, each
- * by its longest debt: a packet taken when owed, a packet and a turn otherwise.
+ * A class lags behind its guarantee, from when it has made up for what it took
+ * ahead of it, by what the others with one are ahead, each by its longest debt: a packet taken when owed, a packet and a turn otherwise.
  */
 static void check_guarantees(void)
 {
@@ -366,8 +378,9 @@ static void check_guarantees(void)
 	for (id = 0; id < DMSC_NR_CLASSES; id++) {
 		const struct book_class *books = &b->class[id];
 
-		FUZZ_CHECK(!ready(id) || 1000 * (books->mine + bound) >=
-						 b->s.class[id].cfg.share * books->total,
+		FUZZ_CHECK(!ready(id) || books->total <= books->ahead ||
+				   1000 * (books->mine + bound) >=
+					   b->s.class[id].cfg.share * (books->total - books->ahead),
 			   "class %u has %llu of %llu bytes", id, (unsigned long long)books->mine,
 			   (unsigned long long)books->total);
 	}
@@ -692,7 +705,7 @@ static void configure(struct input *in)
 	dmsc_sched_divide(&b->s, id, 1 + (extra >> 6));
 	for (c = 0; c < NR_KEYS; c++)
 		b->class[id].epoch[c] += was_fair != cfg->fair;
-	forget_service(&b->class[id], true);
+	forget_service(id, true);
 	restart_ceil(&b->class[id].ceil);
 	for (c = 1; c <= NR_SLOTS; c++)
 		restart_ceil(&b->ceil[c]);

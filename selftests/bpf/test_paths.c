@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* guests: 6.1 */
+/* guests: 6.12 */
 /*
  * When a live connection changes its path: in an idle gap, at once when its path
  * is down, and never otherwise; and that neither new tables nor new programs

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# guests: 6.12
+# guests: none
 #
 # Paths that fail and come back: by hand, by their link, by their next hop. The
 # traffic of a path that is down is left to routing; the others keep theirs.

@@ -644,10 +644,7 @@ static json_t *counter_json(struct daemon *d, const struct dataplane_counter *k,
 	json_t *o, *paths = json_array();
 
 	for (size_t i = 0; i < n; i++) {
-		sum.packets += k[i].sum.packets;
-		sum.bytes += k[i].sum.bytes;
-		sum.steered += k[i].sum.steered;
-		sum.moved += k[i].sum.moved;
+		dataplane_stats_add(&sum, &k[i].sum);
 		if (k->key.dir == DMSC_DIR_TX)
 			json_array_append_new(paths, counted_path(d, &k[i]));
 	}

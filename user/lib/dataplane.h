@@ -107,6 +107,9 @@ struct dataplane_counter {
 int dataplane_counters(struct dataplane *dp, struct dataplane_counter **out, size_t *n,
 		       struct dmsc_error *err);
 
+/** dataplane_stats_add - adds @more to @sum */
+void dataplane_stats_add(struct dmsc_stats *sum, const struct dmsc_stats *more);
+
 /** dataplane_path_number - of the next hop of path @path of the generation in force; 0: none */
 uint16_t dataplane_path_number(const struct dataplane *dp, uint32_t path);
 

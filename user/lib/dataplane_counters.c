@@ -48,6 +48,14 @@ uint16_t dataplane_stats_index(struct dataplane *dp, const struct dmsc_stats_key
 	return bpf_map_lookup_elem(fd, key, &index) ? 0 : index;
 }
 
+void dataplane_stats_add(struct dmsc_stats *sum, const struct dmsc_stats *more)
+{
+	sum->packets += more->packets;
+	sum->bytes += more->bytes;
+	sum->steered += more->steered;
+	sum->moved += more->moved;
+}
+
 static int read_sum(int fd, uint32_t index, struct dmsc_stats *values, int cpus,
 		    struct dmsc_stats *sum)
 {
@@ -56,12 +64,8 @@ static int read_sum(int fd, uint32_t index, struct dmsc_stats *values, int cpus,
 	memset(sum, 0, sizeof(*sum));
 	if (bpf_map_lookup_elem(fd, &index, values))
 		return -errno;
-	for (cpu = 0; cpu < cpus; cpu++) {
-		sum->packets += values[cpu].packets;
-		sum->bytes += values[cpu].bytes;
-		sum->steered += values[cpu].steered;
-		sum->moved += values[cpu].moved;
-	}
+	for (cpu = 0; cpu < cpus; cpu++)
+		dataplane_stats_add(sum, &values[cpu]);
 	return 0;
 }
 
@@ -120,12 +124,8 @@ void dataplane_path_stats(const struct dataplane_counter *list, size_t n, uint16
 
 	memset(out, 0, sizeof(*out));
 	for (i = 0; number && i < n; i++) {
-		if (list[i].key.path != number)
-			continue;
-		out->packets += list[i].sum.packets;
-		out->bytes += list[i].sum.bytes;
-		out->steered += list[i].sum.steered;
-		out->moved += list[i].sum.moved;
+		if (list[i].key.path == number)
+			dataplane_stats_add(out, &list[i].sum);
 	}
 }
 
@@ -147,7 +147,7 @@ int dataplane_counted_paths(const struct dataplane *dp, bool *used)
 	return 0;
 }
 
-static int compare_sids(const void *a, const void *b)
+int dataplane_compare_sids(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
@@ -168,7 +168,7 @@ static uint32_t *sids_of(const struct dataplane_tables *t, size_t *nr)
 		sids[(*nr)++] = t->endpoints[i].sid;
 	for (i = 0; i < t->nr_flows; i++)
 		sids[(*nr)++] = t->flows[i].sid;
-	qsort(sids, *nr, sizeof(*sids), compare_sids);
+	qsort(sids, *nr, sizeof(*sids), dataplane_compare_sids);
 	return sids;
 }
 
@@ -194,7 +194,7 @@ void dataplane_stats_prune(struct dataplane *dp, const struct dataplane_tables *
 		zero = calloc(cpus > 0 ? cpus : 1, sizeof(*zero));
 	}
 	for (i = 0; sids && index && zero && i < n; i++) {
-		if (!bsearch(&keys[i].sid, sids, nr, sizeof(*sids), compare_sids) &&
+		if (!bsearch(&keys[i].sid, sids, nr, sizeof(*sids), dataplane_compare_sids) &&
 		    !bpf_map_lookup_elem(counters, &keys[i], &index[gone]) &&
 		    !bpf_map_delete_elem(counters, &keys[i]))
 			gone++;

@@ -88,16 +88,7 @@ void dataplane_tables_forget(struct dataplane *dp);
 uint16_t dataplane_stats_index(struct dataplane *dp, const struct dmsc_stats_key *key);
 int dataplane_counted_paths(const struct dataplane *dp, bool *used);
 void dataplane_stats_prune(struct dataplane *dp, const struct dataplane_tables *t);
-
-/* dataplane_table.c */
-int dataplane_table_replace(struct dataplane *dp, size_t nr, const struct dataplane_table *t,
-			    uint32_t side, struct dmsc_error *err);
-void dataplane_tables_forget(struct dataplane *dp);
-
-/* dataplane_counters.c */
-uint16_t dataplane_stats_index(struct dataplane *dp, const struct dmsc_stats_key *key);
-int dataplane_counted_paths(const struct dataplane *dp, bool *used);
-void dataplane_stats_prune(struct dataplane *dp, const struct dataplane_tables *t);
+int dataplane_compare_sids(const void *a, const void *b);
 
 /* dataplane_events.c */
 void dataplane_events_close(struct dataplane *dp);

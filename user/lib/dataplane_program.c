@@ -232,26 +232,19 @@ static int check_tables(const struct dataplane_tables *t, struct dmsc_error *err
 
 /* ---- what the loader fills in ---- */
 
+/* The answer of the last time, while one table is filled in: later it may be another's. */
+struct counted {
+	struct dmsc_stats_key key;
+	uint16_t index; /* 0: none */
+};
+
 /* Where what @key says is counted; asked for many in turn, of which most are alike. */
-static uint16_t counted_at(struct dataplane *dp, const struct dmsc_stats_key *key)
+static uint16_t counted_at(struct dataplane *dp, const struct dmsc_stats_key *key,
+			   struct counted *last)
 {
-	static struct dmsc_stats_key last;
-	static uint16_t index;
-	static const struct dataplane *of;
-
-	if (of != dp || memcmp(&last, key, sizeof(last)) || !index) {
-		index = dataplane_stats_index(dp, key);
-		last = *key;
-		of = dp;
-	}
-	return index;
-}
-
-static int compare_sids(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
+	if (!last->index || memcmp(&last->key, key, sizeof(*key)))
+		*last = (struct counted){ *key, dataplane_stats_index(dp, key) };
+	return last->index;
 }
 
 /* The endpoints, those of our own instances with their counters. NULL: no memory. */
@@ -259,6 +252,7 @@ static struct dmsc_endpoint *own_endpoints(struct dataplane *dp, const struct da
 {
 	struct dmsc_endpoint *out = malloc(t->nr_endpoints * sizeof(*out) + 1);
 	uint32_t *sids = calloc(t->nr_instances + 1, sizeof(*sids));
+	struct counted last = { 0 };
 	size_t i;
 
 	if (!out || !sids) {
@@ -270,15 +264,16 @@ static struct dmsc_endpoint *own_endpoints(struct dataplane *dp, const struct da
 		memcpy(out, t->endpoints, t->nr_endpoints * sizeof(*out));
 	for (i = 0; i < t->nr_instances; i++)
 		sids[i] = t->instances[i].sid;
-	qsort(sids, t->nr_instances, sizeof(*sids), compare_sids);
+	qsort(sids, t->nr_instances, sizeof(*sids), dataplane_compare_sids);
 	for (i = 0; t->nr_instances && i < t->nr_endpoints; i++) {
 		struct dmsc_stats_key key = { .sid = out[i].sid,
 					      .class = out[i].class,
 					      .dir = DMSC_DIR_RX };
 
 		out[i].stats = 0;
-		if (key.sid && bsearch(&key.sid, sids, t->nr_instances, sizeof(*sids), compare_sids))
-			out[i].stats = counted_at(dp, &key);
+		if (key.sid &&
+		    bsearch(&key.sid, sids, t->nr_instances, sizeof(*sids), dataplane_compare_sids))
+			out[i].stats = counted_at(dp, &key, &last);
 	}
 	free(sids);
 	return out;
@@ -289,6 +284,7 @@ static struct dmsc_flow *own_flows(struct dataplane *dp, const struct dataplane_
 				   const struct dmsc_path *paths)
 {
 	struct dmsc_flow *out = malloc(t->nr_flows * sizeof(*out) + 1);
+	struct counted last = { 0 };
 	size_t i;
 
 	for (i = 0; out && i < t->nr_flows; i++) {
@@ -307,7 +303,7 @@ static struct dmsc_flow *own_flows(struct dataplane *dp, const struct dataplane_
 				continue;
 			key.path = paths[out[i].path].counter;
 		}
-		out[i].stats = counted_at(dp, &key);
+		out[i].stats = counted_at(dp, &key, &last);
 	}
 	return out;
 }

@@ -20,7 +20,7 @@
 #include "fast.h"
 #include "filter.h"
 #include "packet.h"
-#include "reentry.h"
+#include "redirect.h"
 #include "stats.h"
 #include "steer.h"
 #include "tables.h"

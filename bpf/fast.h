@@ -12,7 +12,7 @@
 #include <linux/pkt_cls.h>
 
 #include "packet.h"
-#include "reentry.h"
+#include "redirect.h"
 #include "stats.h"
 #include "tables.h"
 
@@ -50,7 +50,6 @@ static __always_inline int fast_path(struct __sk_buff *skb, __u32 side, const st
 				     bool ipv4)
 {
 	struct dmsc_path *path = path_get(side, f->path);
-	struct bpf_redir_neigh nh = {};
 	__u32 mtu = 0;
 	__u8 flags;
 
@@ -64,16 +63,10 @@ static __always_inline int fast_path(struct __sk_buff *skb, __u32 side, const st
 		return TC_ACT_UNSPEC;
 	if (bpf_check_mtu(skb, path->ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
 		return FAST_NOT;
-	if (path->family == AF_INET) {
-		if (!ipv4)
-			return FAST_NOT;
-		nh.nh_family = AF_INET;
-		nh.ipv4_nh = ((const __u32 *)path->nexthop.b)[3];
-	} else {
-		nh.nh_family = AF_INET6;
-		__builtin_memcpy(nh.ipv6_nh, path->nexthop.b, sizeof(nh.ipv6_nh));
-	}
-	if (bpf_redirect_neigh(path->ifindex, &nh, sizeof(nh), 0) != TC_ACT_REDIRECT)
+	if (path->family == AF_INET && !ipv4)
+		return FAST_NOT;
+	if (neigh_redirect(path->ifindex, path->family == AF_INET, &path->nexthop) !=
+	    TC_ACT_REDIRECT)
 		return FAST_NOT;
 	reentry_expect(skb, path->ifindex);
 	return TC_ACT_REDIRECT;
@@ -88,6 +81,19 @@ static __always_inline void fast_count(struct __sk_buff *skb, const struct fast 
 				  f->class & (DMSC_NR_CLASSES - 1));
 	stats_add(f->stats, skb->gso_segs ?: 1, bytes, verdict == TC_ACT_REDIRECT, false);
 	stats_bin(departure(skb), f->class, bytes);
+}
+
+/* The verdict, with the packet counted; FAST_NOT with nothing done. */
+static __always_inline int fast_send(struct __sk_buff *skb, __u32 side, const struct fast *f,
+				     bool ipv4)
+{
+	int verdict = TC_ACT_UNSPEC;
+
+	if (f->path != DMSC_PATH_NONE)
+		verdict = fast_path(skb, side, f, ipv4);
+	if (verdict != FAST_NOT)
+		fast_count(skb, f, verdict);
+	return verdict;
 }
 
 /* DSCP and checksum (RFC 1624) of IPv4. Pointers into the packet are void after it. */
@@ -174,8 +180,8 @@ static __always_inline int fast_ipv4(struct __sk_buff *skb, const struct iphdr *
 {
 	const struct ports *ports = (const void *)(ip + 1);
 	struct bpf_sock *sk = skb->sk;
-	int verdict = TC_ACT_UNSPEC;
 	struct fast f;
+	int verdict;
 
 	if (*(const __u8 *)ip != 0x45 || ip->frag_off & bpf_htons(0x3fff))
 		return FAST_NOT;
@@ -200,14 +206,9 @@ static __always_inline int fast_ipv4(struct __sk_buff *skb, const struct iphdr *
 			return verdict;
 		if (f.path != DMSC_PATH_NONE && !ipv4_routable(ip->daddr))
 			return FAST_NOT;
-		verdict = TC_ACT_UNSPEC;
 	}
-	if (f.path != DMSC_PATH_NONE)
-		verdict = fast_path(skb, side_of(c->generation), &f, true);
-	if (verdict == FAST_NOT)
-		return verdict;
-	fast_count(skb, &f, verdict);
-	if (f.tos & DMSC_TOS_F_WRITE)
+	verdict = fast_send(skb, side_of(c->generation), &f, true);
+	if (verdict != FAST_NOT && f.tos & DMSC_TOS_F_WRITE)
 		fast_dscp4(skb, ip, f.tos);
 	return verdict;
 }
@@ -217,8 +218,8 @@ static __always_inline int fast_ipv6(struct __sk_buff *skb, const struct ipv6hdr
 {
 	const struct ports *ports = (const void *)(ip6 + 1);
 	struct bpf_sock *sk = skb->sk;
-	int verdict = TC_ACT_UNSPEC;
 	struct fast f;
+	int verdict;
 
 	if (ip6->version != 6 || (ip6->nexthdr != IPPROTO_TCP && ip6->nexthdr != IPPROTO_UDP))
 		return FAST_NOT;
@@ -243,14 +244,9 @@ static __always_inline int fast_ipv6(struct __sk_buff *skb, const struct ipv6hdr
 			return verdict;
 		if (f.path != DMSC_PATH_NONE && !ipv6_routable(&key.daddr))
 			return FAST_NOT;
-		verdict = TC_ACT_UNSPEC;
 	}
-	if (f.path != DMSC_PATH_NONE)
-		verdict = fast_path(skb, side_of(c->generation), &f, false);
-	if (verdict == FAST_NOT)
-		return verdict;
-	fast_count(skb, &f, verdict);
-	if (f.tos & DMSC_TOS_F_WRITE)
+	verdict = fast_send(skb, side_of(c->generation), &f, false);
+	if (verdict != FAST_NOT && f.tos & DMSC_TOS_F_WRITE)
 		fast_dscp6(skb, ip6, f.tos);
 	return verdict;
 }

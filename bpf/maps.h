@@ -211,7 +211,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } dmsc_sampling __weak SEC(".maps");
 
-/* See reentry.h: the packet that this CPU is redirecting. */
+/* See redirect.h: the packet that this CPU is redirecting. */
 struct dmsc_reentry {
 	__u32 ifindex;
 	__u32 token;

@@ -6,6 +6,7 @@
 #define DMSC_BPF_STEER_H
 
 #include "packet.h"
+#include "redirect.h"
 #include "tables.h"
 #include "wrap.h"
 
@@ -164,7 +165,6 @@ static __always_inline int hop_redirect(struct __sk_buff *skb, const struct pack
 					const struct hop *h, __u32 hash)
 {
 	bool v4 = addr_is_v4(&h->nexthop);
-	struct bpf_redir_neigh nh = {};
 	__u32 mtu = 0;
 	int ret;
 
@@ -188,14 +188,7 @@ static __always_inline int hop_redirect(struct __sk_buff *skb, const struct pack
 		if (bpf_check_mtu(skb, h->ifindex, &mtu, 0, BPF_MTU_CHK_SEGS))
 			return -1;
 	}
-	if (v4) {
-		nh.nh_family = AF_INET;
-		nh.ipv4_nh = ((const __u32 *)h->nexthop.b)[3];
-	} else {
-		nh.nh_family = AF_INET6;
-		__builtin_memcpy(nh.ipv6_nh, h->nexthop.b, sizeof(nh.ipv6_nh));
-	}
-	return bpf_redirect_neigh(h->ifindex, &nh, sizeof(nh), 0);
+	return neigh_redirect(h->ifindex, v4, &h->nexthop);
 }
 
 #endif /* DMSC_BPF_STEER_H */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Packets that were redirected pass egress again. */
-#ifndef DMSC_BPF_REENTRY_H
-#define DMSC_BPF_REENTRY_H
+/* Packets are redirected to a next hop, and pass egress again then. */
+#ifndef DMSC_BPF_REDIRECT_H
+#define DMSC_BPF_REDIRECT_H
 
 #include <stdbool.h>
 
-#include "maps.h"
+#include "tables.h"
 
 /*
  * A redirected packet passes egress again, on the other device, within the same
@@ -50,4 +50,19 @@ static __always_inline void reentry_expect(struct __sk_buff *skb, __u32 ifindex)
 	skb->tc_index = r->token & 0xffff;
 }
 
-#endif /* DMSC_BPF_REENTRY_H */
+/* Out of @ifindex to @nexthop; @v4: that is an IPv4 address. The verdict. */
+static __always_inline int neigh_redirect(__u32 ifindex, bool v4, const struct dmsc_addr *nexthop)
+{
+	struct bpf_redir_neigh nh = {};
+
+	if (v4) {
+		nh.nh_family = AF_INET;
+		nh.ipv4_nh = ((const __u32 *)nexthop->b)[3];
+	} else {
+		nh.nh_family = AF_INET6;
+		__builtin_memcpy(nh.ipv6_nh, nexthop->b, sizeof(nh.ipv6_nh));
+	}
+	return bpf_redirect_neigh(ifindex, &nh, sizeof(nh), 0);
+}
+
+#endif /* DMSC_BPF_REDIRECT_H */

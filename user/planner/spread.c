@@ -165,23 +165,6 @@ static bool group_is_cores(const struct spread *s, const struct group *g)
 	return true;
 }
 
-/* Of all flows of the group, @sign times its bytes on its ways. */
-static void load_group(struct spread *s, const struct group *g, double sign)
-{
-	const struct plan *p = s->r->plan;
-	double *load = s->r->load[flow_of(s, g)->class], bytes = group_bytes(s, g), sum = 0;
-	uint32_t i, k;
-
-	for (i = 0; i < g->nr_ways; i++)
-		sum += g->weight[i];
-	for (i = 0; i < g->nr_ways; i++) {
-		const struct plan_path *path = &p->paths[g->path[i]];
-
-		for (k = 0; k < path->nr_edges; k++)
-			load[path->edges[k]] += sign * bytes * g->weight[i] / sum * path->share[k];
-	}
-}
-
 static void load_portion(struct spread *s, const struct group *g, uint32_t way, double bytes)
 {
 	const struct plan_path *path = &s->r->plan->paths[g->path[way]];
@@ -190,6 +173,18 @@ static void load_portion(struct spread *s, const struct group *g, uint32_t way, 
 
 	for (k = 0; k < path->nr_edges; k++)
 		load[path->edges[k]] += bytes * path->share[k];
+}
+
+/* Of all flows of the group, @sign times its bytes on its ways. */
+static void load_group(struct spread *s, const struct group *g, double sign)
+{
+	double bytes = group_bytes(s, g), sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < g->nr_ways; i++)
+		sum += g->weight[i];
+	for (i = 0; i < g->nr_ways; i++)
+		load_portion(s, g, i, sign * bytes * g->weight[i] / sum);
 }
 
 /* All paths that the group may take, without weight; those it has come first. False: no memory. */

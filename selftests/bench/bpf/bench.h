@@ -65,7 +65,8 @@ struct bench_case {
 	int verdict;	/* what the program must answer, -1: anything */
 
 	void *arg;
-	bool skipped; /* not among those asked for */
+	const char *with; /* cases of one such name are measured in turns, or none of them */
+	bool skipped;	  /* not among those asked for */
 	double value[BENCH_REPEATS];
 };
 

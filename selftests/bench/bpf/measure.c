@@ -199,12 +199,27 @@ static bool needed(const struct bench_case *c)
 	return false;
 }
 
+static bool with_wanted(const struct bench *b, const struct bench_case *c, const char *words)
+{
+	size_t i;
+
+	for (i = 0; c->with && i < b->nr_cases; i++) {
+		if (b->cases[i].with && !strcmp(b->cases[i].with, c->with) &&
+		    wanted(&b->cases[i], words))
+			return true;
+	}
+	return false;
+}
+
 void bench_select(struct bench *b, const char *words)
 {
 	size_t i;
 
-	for (i = 0; words && *words && i < b->nr_cases; i++)
-		b->cases[i].skipped = !wanted(&b->cases[i], words) && !needed(&b->cases[i]);
+	for (i = 0; words && *words && i < b->nr_cases; i++) {
+		const struct bench_case *c = &b->cases[i];
+
+		b->cases[i].skipped = !wanted(c, words) && !needed(c) && !with_wanted(b, c, words);
+	}
 }
 
 void bench_run(struct bench *b)

@@ -134,6 +134,7 @@ static struct bench_case *add(struct bench *b, const char *name, int prog)
 
 	c->metric = "cpu, send to receive";
 	c->measure = send_and_receive;
+	c->with = "veth";
 	c->prog = prog;
 	veth[n++] = c;
 	return c;
@@ -159,6 +160,7 @@ void veth_cases(struct bench *b, int egress)
 	c->aim = 46;
 	c = bench_add(b, "egress with socket (veth, instead of empty tc)");
 	c->derive = over_empty;
+	c->with = "veth";
 	c->aim_kind = AIM_EMPTY_TC_FLOOR;
 	c->aim = 0.5;
 }

@@ -95,10 +95,6 @@ in_build_root() {
 		in_build_root "$TOOLS_LAYER" "$ROOT" "$DMSC_CACHE/source-$KERNEL_SOURCE" "$@"
 }
 
-# The series of the source package, for checkpatch and netlink's generator.
-# shellcheck disable=SC2034 # for who sources this
-KERNEL_SOURCE=7.3
-
 # need_root SCRIPT ARGUMENT...: goes on as root; what the script leaves in the
 # work tree is given back by give_back.
 need_root() {

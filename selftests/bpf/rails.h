@@ -18,6 +18,7 @@
 #include <netinet/ip6.h>
 #include <linux/if_packet.h>
 #include <linux/tcp.h>
+#include <sched.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 
@@ -97,10 +98,21 @@ static inline void rails_neighbours(int side)
 		   r + 1, other, r, other, r, r + 1, other, r, other, r);
 }
 
+/* What is sent on one CPU arrives in order, which is what marks (below) go by. */
+static inline void rails_pin(void)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	CHECK(!sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity: %s", strerror(errno));
+}
+
 static inline void rails_up(void)
 {
 	int r;
 
+	rails_pin();
 	CHECK(rails_hold(), "namespaces: %s", strerror(errno));
 	for (r = 0; r < 2; r++)
 		sh("ip link add r%d address 02:00:00:00:%02d:01 type veth "
@@ -124,13 +136,70 @@ struct seen {
 	uint32_t seq, bytes; /* bytes of payload */
 };
 
-static int watch_fd = -1;
+/*
+ * A packet is there some time after it was sent: the receiving end may leave it to
+ * a thread. Behind packets whose arrival is to be judged goes a mark on each rail, a
+ * frame of nobody's protocol that no queue and no program sees; when it has come, so
+ * have they.
+ */
+#define MARK_ETHERTYPE 0x88b5 /* IEEE 802, local experimental */
+
+struct mark {
+	uint8_t dst[6], src[6];
+	uint16_t type;
+	uint32_t number;
+	uint8_t pad[44];
+} __attribute__((packed));
+
+static int watch_fd = -1, mark_fd = -1;
+static uint32_t mark_number, mark_seen[2]; /* the last that came in, by rail */
+
+static inline void mark_open(void)
+{
+	int one = 1;
+
+	if (mark_fd >= 0)
+		close(mark_fd);
+	mark_fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	CHECK(mark_fd >= 0 &&
+		      !setsockopt(mark_fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)),
+	      "packet socket: %s", strerror(errno));
+}
+
+/* Sends a mark on each rail; those that are down, which take none, count as arrived. */
+static inline void mark_send(void)
+{
+	struct mark m = { .type = htons(MARK_ETHERTYPE), .number = ++mark_number };
+	int r;
+
+	memset(m.dst, 0xff, sizeof(m.dst));
+	for (r = 0; r < 2; r++) {
+		struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = rail_here[r] };
+
+		if (sendto(mark_fd, &m, sizeof(m), 0, (void *)&to, sizeof(to)) < 0)
+			mark_seen[r] = mark_number;
+	}
+}
+
+static inline void mark_take(int rail, const uint8_t *frame)
+{
+	struct mark m;
+
+	memcpy(&m, frame, sizeof(m));
+	mark_seen[rail] = m.number;
+}
+
+static inline bool marks_came(void)
+{
+	return mark_seen[0] == mark_number && mark_seen[1] == mark_number;
+}
 
 /* Sees packets of both rails from now on. */
 static inline void watch(void)
 {
 	int size = 64 << 20;
 
+	mark_open();
 	enter(ns_there);
 	if (watch_fd >= 0)
 		close(watch_fd);
@@ -192,7 +261,10 @@ static inline bool seen_next(struct seen *s)
 		s->rail = from.sll_ifindex == rail_there[1];
 		if (!s->rail && from.sll_ifindex != rail_there[0])
 			continue;
-		if (seen_parse(s, b, n < (ssize_t)sizeof(b) ? (size_t)n : sizeof(b), n))
+		if (n == sizeof(struct mark) && b[12] == MARK_ETHERTYPE >> 8 &&
+		    b[13] == (MARK_ETHERTYPE & 0xff))
+			mark_take(s->rail, b);
+		else if (seen_parse(s, b, n < (ssize_t)sizeof(b) ? (size_t)n : sizeof(b), n))
 			return true;
 	}
 }
@@ -214,23 +286,30 @@ struct tally {
 	uint64_t bytes;
 };
 
-/* All packets seen so far of one protocol and the local port @port, 0 for all. */
-static inline struct tally tally(uint8_t proto, uint16_t port)
+static inline void tally_add(struct tally *t, uint8_t proto, uint16_t port)
 {
-	struct tally t = {};
 	struct seen s;
 
 	while (seen_next(&s)) {
 		if (s.proto != proto || (port && s.sport != port))
 			continue;
-		t.packets++;
-		t.rail[s.rail]++;
-		t.class[s.tos >> 2]++;
-		t.syn += !!(s.flags & TH_SYN);
-		t.rst += !!(s.flags & TH_RST);
-		t.data += s.bytes > 0;
-		t.bytes += s.bytes;
+		t->packets++;
+		t->rail[s.rail]++;
+		t->class[s.tos >> 2]++;
+		t->syn += !!(s.flags & TH_SYN);
+		t->rst += !!(s.flags & TH_RST);
+		t->data += s.bytes > 0;
+		t->bytes += s.bytes;
 	}
+}
+
+/* All packets sent so far of one protocol and the local port @port, 0 for all. */
+static inline struct tally tally(uint8_t proto, uint16_t port)
+{
+	struct tally t = {};
+
+	mark_send();
+	CHECK(WAIT_FOR((tally_add(&t, proto, port), marks_came())), "the rails take no packets");
 	watch_complete();
 	return t;
 }

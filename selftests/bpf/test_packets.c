@@ -379,7 +379,8 @@ static void counted(void)
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
 	then = ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 	/* What this millisecond has already. */
-	CHECK(!dataplane_bins(dp, then, &bins, &n, &env_err), "%s", env_err.text);
+	CHECK(!dataplane_bins(dp, then, then + DMSC_BINS - 1, &bins, &n, &env_err), "%s",
+	      env_err.text);
 	for (k = 0; k < n; k++)
 		bytes -= bins[k].bytes[DMSC_CLASS_TENSOR];
 	free(bins);
@@ -390,7 +391,8 @@ static void counted(void)
 	CHECK_EQ(after.bytes - before.bytes, 10 * f.len, "bytes");
 
 	/* The same bytes, in their milliseconds, which come one after the other. */
-	CHECK(!dataplane_bins(dp, then, &bins, &n, &env_err), "%s", env_err.text);
+	CHECK(!dataplane_bins(dp, then, then + DMSC_BINS - 1, &bins, &n, &env_err), "%s",
+	      env_err.text);
 	for (k = 0; k < n; k++) {
 		bytes += bins[k].bytes[DMSC_CLASS_TENSOR];
 		CHECK(bins[k].number >= then && (!k || bins[k].number > bins[k - 1].number),

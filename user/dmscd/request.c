@@ -712,7 +712,7 @@ static int do_bins(struct call *c)
 		return dmsc_fail(c->err, -ENODEV, "bins: no BPF data path");
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now = ts.tv_sec * 1000ULL + ts.tv_nsec / DMSC_BIN_NS;
-	ret = dataplane_bins(c->d->dp, now > last ? now - last : 0, &bins, &n, c->err);
+	ret = dataplane_bins(c->d->dp, now > last ? now - last : 0, now, &bins, &n, c->err);
 	if (ret)
 		return ret;
 	out = json_array();

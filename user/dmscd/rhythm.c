@@ -17,23 +17,32 @@
 #include "planner/predict.h"
 
 #define LOOK_USEC 500000 /* less than the data path remembers (DMSC_BINS ms) */
+#define GROWING	  100	 /* ms back, in which packets may still be counted that leave late */
 #define HISTORY	  65536	 /* ms; iterations of up to 20 s are seen */
-#define LEAST	  4096	 /* ms that are looked at; more when an iteration is long */
-#define SPAN	  8	 /* iterations that are looked at */
-#define FORGET_MS 10000	 /* without traffic */
-#define FIND_MS	  1000	 /* from one search to the next */
 #define SERIES	  256	 /* iteration times that the module is shown */
+#define FORGET_MS 10000	 /* without traffic */
+
+/*
+ * A search looks at as many steps, of a millisecond each or of several together, and
+ * so takes about as long for iterations of any length. It begins when a second has
+ * passed, and the time is a small part in which the last one had the processor.
+ */
+#define STEPS	4096
+#define SPAN	8 /* iterations, where the history goes back so far */
+#define FIND_MS 1000
+#define SHARE	200 /* one part of it is a search */
 
 struct rhythm {
 	sd_event_source *timer;
 	double bins[HISTORY];	   /* bytes, at millisecond % HISTORY */
 	uint64_t first, last, now; /* ms: of the first and last traffic, of the last look */
-	uint64_t looked;	   /* ms: of the last search */
+	uint64_t search;	   /* ms: of the next search */
+	uint32_t step;		   /* ms that are one in a search */
 	double period, onset;	   /* ms; onset since boot, 0: none yet */
 	double times[SERIES];	   /* of iterations, ms */
 	uint32_t nr_times;
 	uint64_t iterations;
-	double *scratch; /* HISTORY */
+	double scratch[STEPS];
 	struct watch level;
 };
 
@@ -41,6 +50,7 @@ static void forget(struct rhythm *r)
 {
 	memset(r->bins, 0, sizeof(r->bins));
 	r->first = r->last = 0;
+	r->step = 1;
 	r->period = r->onset = 0;
 	r->nr_times = 0;
 	r->iterations = 0;
@@ -54,24 +64,23 @@ static double iteration_bytes(const struct dataplane_bin *b)
 	       b->bytes[DMSC_CLASS_PIPELINE] + b->bytes[DMSC_CLASS_DATA];
 }
 
-/* The newest bins may still grow, so they are written anew each time. */
 static int look(struct daemon *d, struct rhythm *r, uint64_t now)
 {
-	uint64_t from = now > DMSC_BINS ? now - DMSC_BINS + 1 : 0, ms;
+	uint64_t from = r->now > GROWING ? r->now - GROWING : 0, ms;
 	struct dataplane_bin *list = NULL;
 	struct dmsc_error e;
 	size_t n = 0, i;
-	int ret = dataplane_bins(d->dp, from, &list, &n, &e);
+	int ret = dataplane_bins(d->dp, from, now, &list, &n, &e);
 
 	if (ret)
 		return ret;
-	for (ms = r->now + 1 > from ? r->now + 1 : from; ms <= now; ms++)
+	for (ms = now - r->now < HISTORY ? r->now + 1 : now - HISTORY + 1; ms <= now; ms++)
 		r->bins[ms % HISTORY] = 0;
 	r->now = now;
 	for (i = 0; i < n; i++) {
 		double bytes = iteration_bytes(&list[i]);
 
-		if (!(bytes > 0) || list[i].number > now)
+		if (!(bytes > 0))
 			continue;
 		r->bins[list[i].number % HISTORY] = bytes;
 		r->last = list[i].number > r->last ? list[i].number : r->last;
@@ -113,33 +122,62 @@ static void add_iterations(struct daemon *d, struct rhythm *r, const struct peri
 	r->onset = onset;
 }
 
+/* What was counted, in r->scratch; the number of steps. The last one ends at @end. */
+static uint32_t steps(struct rhythm *r, uint64_t *end)
+{
+	uint64_t n = (r->now - r->first + 1) / r->step, i;
+	uint32_t k;
+
+	n = n < STEPS ? n : STEPS;
+	*end = r->now + 1;
+	for (i = 0; i < n; i++) {
+		uint64_t ms = *end - (n - i) * r->step;
+
+		r->scratch[i] = 0;
+		for (k = 0; k < r->step; k++)
+			r->scratch[i] += r->bins[(ms + k) % HISTORY];
+	}
+	return n;
+}
+
+/* The coarsest step that was of use is kept; as long as there is none, each has its turn. */
 static void search(struct daemon *d, struct rhythm *r)
 {
-	uint64_t n = r->now - r->first + 1, i;
-	uint64_t want = r->period * SPAN > LEAST ? r->period * SPAN : LEAST;
+	uint64_t end;
+	uint32_t n = steps(r, &end);
 	struct period p;
 
-	/* All there is, as long as nothing repeats in less. */
-	if (r->period > 0 && n > want)
-		n = want;
-	n = n > HISTORY ? HISTORY : n;
-	for (i = 0; i < n; i++)
-		r->scratch[i] = r->bins[(r->now - n + 1 + i) % HISTORY];
 	if (n < 3 * PERIOD_MIN || period_find(r->scratch, n, &p)) {
 		r->period = 0;
+		r->step *= 2;
+		if (r->step * STEPS > HISTORY || r->now - r->first < r->step / 2 * STEPS)
+			r->step = 1;
 		return;
 	}
+	p.period *= r->step;
+	p.onset = end - (n - p.onset) * r->step;
 	r->period = p.period;
 	if (isfinite(p.onset))
-		add_iterations(d, r, &p, r->now - n + 1 + p.onset);
+		add_iterations(d, r, &p, p.onset);
+	while (r->step * STEPS < SPAN * p.period && 2 * r->step * STEPS <= HISTORY)
+		r->step *= 2;
+}
+
+/* How long a search has had the processor, ms. */
+static uint64_t processor_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
 }
 
 static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 {
 	struct daemon *d = arg;
 	struct rhythm *r = d->rhythm;
+	uint64_t now, began;
 	struct timespec ts;
-	uint64_t now;
 
 	(void)usec;
 	clock_gettime(CLOCK_MONOTONIC, &ts);
@@ -147,9 +185,10 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 	if (d->dp && d->current && !look(d, r, now) && r->last) {
 		if (now > r->last + FORGET_MS) {
 			forget(r);
-		} else if (now > r->looked + FIND_MS) {
-			r->looked = now;
+		} else if (now >= r->search) {
+			began = processor_ms();
 			search(d, r);
+			r->search = now + fmax(FIND_MS, (processor_ms() - began) * SHARE);
 		}
 	}
 	sd_event_source_set_time_relative(s, LOOK_USEC);
@@ -162,9 +201,8 @@ int rhythm_start(struct daemon *d, struct dmsc_error *err)
 	struct rhythm *r = calloc(1, sizeof(*r));
 
 	d->rhythm = r;
-	if (!r || !(r->scratch = calloc(HISTORY, sizeof(*r->scratch))) ||
-	    sd_event_add_time_relative(d->event, &r->timer, CLOCK_MONOTONIC, LOOK_USEC, 0, on_timer,
-				       d) < 0)
+	if (!r || sd_event_add_time_relative(d->event, &r->timer, CLOCK_MONOTONIC, LOOK_USEC, 0,
+					     on_timer, d) < 0)
 		return dmsc_fail(err, -ENOMEM, "no memory for the iterations' rhythm");
 	forget(r);
 	return 0;
@@ -177,7 +215,6 @@ void rhythm_stop(struct daemon *d)
 	if (!r)
 		return;
 	sd_event_source_disable_unref(r->timer);
-	free(r->scratch);
 	free(r);
 	d->rhythm = NULL;
 }

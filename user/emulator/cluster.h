@@ -15,8 +15,9 @@
 #include "lib/model.h"
 #include "lib/rtnl.h"
 
-#define CLUSTER_DIR   "/run/dmsc-emulator"
-#define INET_ADDR_LEN 16
+#define CLUSTER_DIR	"/run/dmsc-emulator"
+#define INET_ADDR_LEN	16
+#define CLUSTER_DAEMONS "daemons" /* cgroup of what is no instance, below the cluster's */
 
 struct cluster_node {
 	char netns[96];	   /* name below /run/netns */

@@ -32,8 +32,9 @@ uint64_t measure_backlog(const struct cluster *c, const struct measure_edge *edg
 
 struct measure_cpu {
 	uint64_t idle, total; /* ticks, all CPUs */
+	uint64_t daemons;     /* ns, of the set-up's daemons together; 0 where there are none */
 };
 
-int measure_cpu(struct measure_cpu *cpu);
+int measure_cpu(const struct cluster *c, struct measure_cpu *cpu);
 
 #endif /* DMSC_EMULATOR_MEASURE_H */

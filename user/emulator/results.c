@@ -69,6 +69,7 @@ static void summarise_rounds(const struct results *r, uint32_t setup, uint64_t *
 		/* bit/s of the emulation, times R, are bit/s of the cluster */
 		s->bulk_goodput += round->bulk_rate * r->scale->rate;
 		s->cpu_idle += round->cpu_idle;
+		s->cpu_daemons += round->cpu_daemons;
 		for (e = 0; e < nr_edges; e++)
 			s->utilisation[e] += round->utilisation[e];
 	}
@@ -84,6 +85,7 @@ static void summarise_rounds(const struct results *r, uint32_t setup, uint64_t *
 	s->fabric_drops /= s->nr;
 	s->bulk_goodput /= s->nr;
 	s->cpu_idle /= s->nr;
+	s->cpu_daemons /= s->nr;
 	for (e = 0; e < nr_edges; e++)
 		s->utilisation[e] /= s->nr;
 	for (i = setup; i < r->nr_rounds; i += r->nr_setups) {

@@ -19,7 +19,7 @@ struct setup_results {
 	uint32_t nr;				      /* rounds */
 	uint64_t median, p95, min, max;		      /* iteration time, ns */
 	double retransmits, host_drops, fabric_drops; /* mean of the iterations */
-	double bulk_goodput, cpu_idle;
+	double bulk_goodput, cpu_idle, cpu_daemons;
 	struct completion remote[DMSC_NR_CLASSES], local[DMSC_NR_CLASSES];
 	double *utilisation; /* by edge, mean */
 	uint32_t typical;    /* round whose time is nearest the median */

@@ -265,7 +265,7 @@ static json_t *completion_json(const struct completion *of)
 
 static json_t *iteration_json(const struct results *r, const struct round *round)
 {
-	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "index",
+	return json_pack("{s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "index",
 			 round->iteration, "time_ns",
 			 (json_int_t)scale_to_emulated(r->scale, round->time), "time_real_ns",
 			 (json_int_t)round->time, "retransmits", (json_int_t)round->retransmits,
@@ -273,7 +273,8 @@ static json_t *iteration_json(const struct results *r, const struct round *round
 			 (json_int_t)round->fabric_drops, "received_real_bytes",
 			 (json_int_t)round->received, "bulk_real_bytes",
 			 (json_int_t)round->bulk_bytes, "bulk_goodput",
-			 round->bulk_rate * r->scale->rate, "cpu_idle", round->cpu_idle);
+			 round->bulk_rate * r->scale->rate, "cpu_idle", round->cpu_idle,
+			 "cpu_daemons", round->cpu_daemons);
 }
 
 /* Sum over the iterations of what each class sent on an edge. */
@@ -311,13 +312,14 @@ static json_t *setup_json(const struct results *r, uint32_t index)
 		json_array_append_new(iterations, iteration_json(r, &r->rounds[i]));
 	for (i = 0; i < 2 * r->plan->topo.nr_links; i++)
 		json_array_append_new(utilisation, json_real(s->utilisation[i]));
-	o = json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I}, s:f, s:f, s:f, s:f, s:f}",
+	o = json_pack("{s:s, s:s, s:s, s:o, s:{s:I, s:I, s:I, s:I}, s:f, s:f, s:f, s:f, s:f, s:f}",
 		      "name", s->setup->name, "title", s->setup->title, "description",
 		      s->setup->description, "iterations", iterations, "time", "median_ns",
 		      (json_int_t)s->median, "p95_ns", (json_int_t)s->p95, "min_ns",
 		      (json_int_t)s->min, "max_ns", (json_int_t)s->max, "retransmits",
 		      s->retransmits, "host_drops", s->host_drops, "fabric_drops", s->fabric_drops,
-		      "bulk_goodput", s->bulk_goodput, "cpu_idle", s->cpu_idle);
+		      "bulk_goodput", s->bulk_goodput, "cpu_idle", s->cpu_idle, "cpu_daemons",
+		      s->cpu_daemons);
 	json_object_set_new(o, "completion", completion_json(s->remote));
 	json_object_set_new(o, "local", completion_json(s->local));
 	json_object_set_new(o, "utilisation", utilisation);

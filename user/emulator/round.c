@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "emulator/interrupt.h"
 
@@ -177,7 +178,7 @@ static int settle(const struct round_env *env, struct measure_edge *edges, struc
 static int run_steps(const struct round_env *env, struct round *r, struct worker_order *o,
 		     struct dmsc_error *err)
 {
-	struct measure_cpu cpu[2] = { { 0, 0 } };
+	struct measure_cpu cpu[2] = { 0 };
 	struct text pending = { 0 };
 	struct timespec at;
 	int ret;
@@ -190,11 +191,16 @@ static int run_steps(const struct round_env *env, struct round *r, struct worker
 	at.tv_sec = o->start / 1000000000;
 	at.tv_nsec = o->start % 1000000000;
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
-	measure_cpu(&cpu[0]);
+	measure_cpu(env->cluster, &cpu[0]);
 	ret = control_wait(env->control, WORKER_START, env->timeout_ms, err);
-	measure_cpu(&cpu[1]);
-	if (cpu[1].total > cpu[0].total)
-		r->cpu_idle = (double)(cpu[1].idle - cpu[0].idle) / (cpu[1].total - cpu[0].total);
+	measure_cpu(env->cluster, &cpu[1]);
+	if (cpu[1].total > cpu[0].total) {
+		double ticks = cpu[1].total - cpu[0].total;
+
+		r->cpu_idle = (cpu[1].idle - cpu[0].idle) / ticks;
+		r->cpu_daemons =
+			(cpu[1].daemons - cpu[0].daemons) / 1e9 * sysconf(_SC_CLK_TCK) / ticks;
+	}
 	if (ret == -ETIMEDOUT) {
 		control_pending(env->control, env->messages, 8, &pending);
 		if (pending.data)

@@ -15,8 +15,9 @@ struct round_bulk { /* one bulk flow */
 struct round {
 	uint32_t setup, iteration; /* indexes */
 	/* All as measured, that is real time and scaled bytes. */
-	uint64_t time;	 /* ns from the start to the last step done */
-	double cpu_idle; /* 0..1 */
+	uint64_t time;	    /* ns from the start to the last step done */
+	double cpu_idle;    /* 0..1, of all CPUs */
+	double cpu_daemons; /* likewise: what dmscd took */
 	uint64_t retransmits, host_drops, fabric_drops;
 	uint64_t received; /* bytes of messages, bulk not counted */
 	uint64_t bulk_bytes;

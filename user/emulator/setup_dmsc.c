@@ -92,7 +92,7 @@ static int start_daemon(struct setup_env *env, uint32_t host, struct dmsc_error 
 	file_of(env, host, "log", log, sizeof(log));
 	snprintf(pins, sizeof(pins), "%s/bpf/%s", env->cluster->dir, env->plan->hosts[host].name);
 	snprintf(cgroup, sizeof(cgroup), "%s/%s", env->cluster->cgroup, env->plan->hosts[host].name);
-	snprintf(own, sizeof(own), "%s/daemons", env->cluster->cgroup);
+	snprintf(own, sizeof(own), "%s/" CLUSTER_DAEMONS, env->cluster->cgroup);
 	if ((mkdir(own, 0755) && errno != EEXIST) || (mkdir(cgroup, 0755) && errno != EEXIST))
 		return dmsc_fail(err, -errno, "%s: %s", own, strerror(errno));
 	ret = write_config(env, host, err);

@@ -153,6 +153,7 @@ void results_print(const struct results *r)
 	ROW(r, "drops in the fabric", "", 1, s->fabric_drops);
 	ROW(r, "bulk goodput", "Gb/s", 1, s->bulk_goodput / 1e9);
 	ROW(r, "CPU idle", "%", 1, 100 * s->cpu_idle);
+	ROW(r, "CPU of the daemons", "%", 1, 100 * s->cpu_daemons);
 	print_links(r);
 	putchar('\n');
 	print_lines("note", &r->notes);

@@ -84,13 +84,13 @@ struct dataplane_bin {
 
 /**
  * dataplane_bins - bytes sent in each class, millisecond by millisecond
- * @from: number of the first; the last DMSC_BINS of them are there
+ * @from, @to: numbers of the first and the last; the last DMSC_BINS of them are there
  *
- * Those without traffic are left out; *out is to be freed by the caller. The one that is
- * running is still growing.
+ * In order, without those that had no traffic; *out is to be freed by the caller. The one
+ * that is running is still growing.
  */
-int dataplane_bins(struct dataplane *dp, uint64_t from, struct dataplane_bin **out, size_t *n,
-		   struct dmsc_error *err);
+int dataplane_bins(struct dataplane *dp, uint64_t from, uint64_t to, struct dataplane_bin **out,
+		   size_t *n, struct dmsc_error *err);
 
 int dataplane_ctl(struct dataplane *dp, struct dmsc_ctl *ctl);
 

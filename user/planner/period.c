@@ -47,7 +47,7 @@ struct finder {
 /* Autocorrelation of the smoothed counts less their mean, for each lag by its own overlap. */
 static int correlate(struct finder *f, uint32_t window)
 {
-	uint32_t size = 1, i, k;
+	uint32_t size = 1, i;
 	kiss_fftr_cfg forward = NULL, inverse = NULL;
 	kiss_fft_cpx *spectrum = NULL;
 	kiss_fft_scalar *in = NULL;
@@ -67,12 +67,11 @@ static int correlate(struct finder *f, uint32_t window)
 		mean += f->x[i] / f->n;
 	ret = mean > 0 ? 0 : -ENODATA;
 	for (i = 0; !ret && i < f->n; i++) {
-		double sum = 0;
+		uint32_t from = i < window ? 0 : i - window, to = i + window + 1;
 
-		for (k = i < window ? 0 : i - window; k <= i + window && k < f->n; k++)
-			sum += f->x[k];
 		/* In units of the mean, so that single precision is enough. */
-		in[i] = sum / (2 * window + 1) / mean - 1;
+		in[i] = (f->sent[to < f->n ? to : f->n] - f->sent[from]) / (2 * window + 1) / mean -
+			1;
 		energy[i + 1] = energy[i] + (double)in[i] * in[i];
 	}
 	if (ret)

@@ -35,6 +35,12 @@ static const struct scale {
 struct finder {
 	const double *x;
 	uint32_t n;
+	/* the transform's, of its size: a power of two that holds the counts twice */
+	uint32_t size;
+	kiss_fftr_cfg forward, inverse;
+	kiss_fft_scalar *in;
+	kiss_fft_cpx *spectrum;
+	double *energy;	  /* n + 1: of the counts before each */
 	double *rho;	  /* autocorrelation by lag, 0..1 */
 	uint32_t longest; /* lag that is still used */
 	double *profile;  /* a mean iteration, by bin */
@@ -44,58 +50,59 @@ struct finder {
 	double others; /* bytes a bin that go on in the pause: not this job's */
 };
 
-/* Autocorrelation of the smoothed counts less their mean, for each lag by its own overlap. */
-static int correlate(struct finder *f, uint32_t window)
+static bool transform_alloc(struct finder *f)
 {
-	uint32_t size = 1, i;
-	kiss_fftr_cfg forward = NULL, inverse = NULL;
-	kiss_fft_cpx *spectrum = NULL;
-	kiss_fft_scalar *in = NULL;
-	double mean = 0, *energy = NULL;
-	int ret = -ENOMEM;
+	f->size = 1;
+	while (f->size < 2 * f->n)
+		f->size *= 2;
+	f->forward = kiss_fftr_alloc(f->size, 0, NULL, NULL);
+	f->inverse = kiss_fftr_alloc(f->size, 1, NULL, NULL);
+	f->in = calloc(f->size, sizeof(*f->in));
+	f->spectrum = calloc(f->size / 2 + 1, sizeof(*f->spectrum));
+	f->energy = calloc(f->n + 1, sizeof(*f->energy));
+	return f->forward && f->inverse && f->in && f->spectrum && f->energy;
+}
 
-	while (size < 2 * f->n)
-		size *= 2;
-	in = calloc(size, sizeof(*in));
-	spectrum = calloc(size / 2 + 1, sizeof(*spectrum));
-	energy = calloc(f->n + 1, sizeof(*energy));
-	forward = kiss_fftr_alloc(size, 0, NULL, NULL);
-	inverse = kiss_fftr_alloc(size, 1, NULL, NULL);
-	if (!in || !spectrum || !energy || !forward || !inverse)
-		goto out;
-	for (i = 0; i < f->n; i++)
-		mean += f->x[i] / f->n;
-	ret = mean > 0 ? 0 : -ENODATA;
-	for (i = 0; !ret && i < f->n; i++) {
+static void transform_free(struct finder *f)
+{
+	free(f->in);
+	free(f->energy);
+	free(f->spectrum);
+	kiss_fftr_free(f->forward);
+	kiss_fftr_free(f->inverse);
+}
+
+/* Autocorrelation of the smoothed counts less their mean, for each lag by its own overlap. */
+static void correlate(struct finder *f, uint32_t window)
+{
+	double mean = f->sent[f->n] / f->n;
+	uint32_t i;
+
+	memset(f->in, 0, f->size * sizeof(*f->in));
+	for (i = 0; i < f->n; i++) {
 		uint32_t from = i < window ? 0 : i - window, to = i + window + 1;
 
 		/* In units of the mean, so that single precision is enough. */
-		in[i] = (f->sent[to < f->n ? to : f->n] - f->sent[from]) / (2 * window + 1) / mean -
+		f->in[i] =
+			(f->sent[to < f->n ? to : f->n] - f->sent[from]) / (2 * window + 1) / mean -
 			1;
-		energy[i + 1] = energy[i] + (double)in[i] * in[i];
+		f->energy[i + 1] = f->energy[i] + (double)f->in[i] * f->in[i];
 	}
-	if (ret)
-		goto out;
-	kiss_fftr(forward, in, spectrum);
-	for (i = 0; i <= size / 2; i++) {
-		spectrum[i].r = spectrum[i].r * spectrum[i].r + spectrum[i].i * spectrum[i].i;
-		spectrum[i].i = 0;
+	kiss_fftr(f->forward, f->in, f->spectrum);
+	for (i = 0; i <= f->size / 2; i++) {
+		kiss_fft_cpx *c = &f->spectrum[i];
+
+		c->r = c->r * c->r + c->i * c->i;
+		c->i = 0;
 	}
-	kiss_fftri(inverse, spectrum, in);
+	kiss_fftri(f->inverse, f->spectrum, f->in);
 	/* By the energy of the two stretches that a lag compares, else a quiet start weighs. */
 	for (i = 0; i <= f->longest; i++) {
-		double both = energy[f->n - i] * (energy[f->n] - energy[i]);
+		double both = f->energy[f->n - i] * (f->energy[f->n] - f->energy[i]);
 
 		/* kissfft's inverse is not divided by the size. */
-		f->rho[i] = both > 0 ? in[i] / size / sqrt(both) : 0;
+		f->rho[i] = both > 0 ? f->in[i] / f->size / sqrt(both) : 0;
 	}
-out:
-	free(in);
-	free(energy);
-	free(spectrum);
-	kiss_fftr_free(forward);
-	kiss_fftr_free(inverse);
-	return ret;
 }
 
 static bool is_peak(const struct finder *f, uint32_t lag)
@@ -141,25 +148,28 @@ static uint32_t best_peak(const struct finder *f, const struct scale *s)
 	return best;
 }
 
-/* The best lag of all scales; then the correlation of its scale is there. */
-static int find_lag(struct finder *f, uint32_t *lag)
+/* The best lag of all scales, 0: there is none; then the correlation of its scale is there. */
+static uint32_t find_lag(struct finder *f)
 {
+	size_t i, take = 0, last = 0;
 	double strength = 0;
-	size_t i, take = 0;
-	uint32_t found;
-	int ret = 0;
+	uint32_t lag = 0;
 
-	*lag = 0;
-	for (i = 0; !ret && i < NR_SCALES && scales[i].from < f->longest; i++) {
-		ret = correlate(f, scales[i].window);
-		found = ret ? 0 : best_peak(f, &scales[i]);
+	for (i = 0; i < NR_SCALES && scales[i].from < f->longest; i++) {
+		uint32_t found;
+
+		correlate(f, scales[i].window);
+		last = i;
+		found = best_peak(f, &scales[i]);
 		if (found && f->rho[found] > strength) {
 			strength = f->rho[found];
-			*lag = found;
+			lag = found;
 			take = i;
 		}
 	}
-	return ret ? ret : correlate(f, scales[take].window);
+	if (lag && take != last)
+		correlate(f, scales[take].window);
+	return lag;
 }
 
 /* Top of the parabola through three points, relative to the middle one. */
@@ -431,13 +441,9 @@ static bool from_onsets(struct finder *f, struct period *out)
 
 static int find(struct finder *f, struct period *out)
 {
-	uint32_t lag, bins, end = 0, pause, i;
+	uint32_t lag = f->sent[f->n] > 0 ? find_lag(f) : 0, bins, end = 0, pause, i;
 	double sum = 0;
-	int ret;
 
-	ret = find_lag(f, &lag);
-	if (ret)
-		return ret;
 	if (!lag)
 		return -ENODATA;
 	out->strength = fmin(1, f->rho[lag]);
@@ -479,7 +485,9 @@ int period_find(const double *counts, uint32_t n, struct period *out)
 	f.sent = calloc((size_t)n + 1, sizeof(*f.sent));
 	for (i = 0; f.sent && i < n; i++)
 		f.sent[i + 1] = f.sent[i] + counts[i];
-	ret = f.rho && f.profile && f.onsets && f.sent ? find(&f, &p) : -ENOMEM;
+	ret = transform_alloc(&f) && f.rho && f.profile && f.onsets && f.sent ? find(&f, &p) :
+										-ENOMEM;
+	transform_free(&f);
 	free(f.sent);
 	free(f.rho);
 	free(f.profile);

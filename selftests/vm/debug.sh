@@ -30,7 +30,8 @@ point() { # DESCRIPTION COMMAND...
 
 # section FAULT: what the kernel said while it was planted
 section() { tr -d '\r' < $logs/debug-plant/kernel.log | sed -n "/plant: begin $1\$/,/plant: end $1\$/p"; }
-finds() { section "$1" | grep -qE -- "$2"; }
+# Not grep -q, which would end first, and pipefail would count who writes to it then.
+finds() { section "$1" | grep -E -- "$2" > /dev/null; }
 clean_boot() {
 	tr -d '\r' < $logs/debug-plant/kernel.log | sed '/plant: begin rcu$/,$d' > $logs/debug-plant/boot.log
 	selftests/vm/splat.sh $logs/debug-plant/boot.log | sed 's/^/# /'

@@ -109,9 +109,13 @@ kmake -j2 "${targets[@]}" >> "$log" 2>&1 || { tail -n 20 "$log" >&2; die "buildi
 
 cp "$dir/build/$image" "$dir/image"
 cp "$dir/build/include/config/kernel.release" "$dir/release"
-# Modules need the symbols and the tools, not the objects.
-find "$dir/build" -name '*.o' -not -path '*/scripts/*' -not -path '*/tools/*' -delete
-find "$dir/build" \( -name '*.a' -o -name '.*.cmd' -o -name 'vmlinux*' \) -not -path '*/tools/*' -not -path '*/scripts/*' -delete
+# Modules need the symbols, the types (in vmlinux) and the tools, not the objects.
+if [ "$name" = debug ]; then
+	in_build_root "$dir/build" "$dir" strip --strip-debug -o /mnt/types /mnt/vmlinux
+fi
+find "$dir/build" \( -name '*.[ao]' -o -name '.*.cmd' -o -name 'vmlinux*' \) -not -path '*/scripts/*' \
+	-not -path '*/tools/*' -delete
+[ ! -e "$dir/build/types" ] || mv "$dir/build/types" "$dir/build/vmlinux"
 touch "$dir/complete"
 # Earlier configurations, which no work tree has used for a while.
 find "$DMSC_CACHE" -maxdepth 1 -name "kernel-$name-*" -mtime +7 ! -path "$dir" -exec rm -rf {} +

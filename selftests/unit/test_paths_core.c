@@ -131,6 +131,92 @@ static void test_pinned(void **state)
 	}
 }
 
+static struct dmsc_addr v6(uint8_t net, uint32_t n)
+{
+	struct dmsc_addr a = { .b = { 0xfd, net, [12] = n >> 24, n >> 16, n >> 8, n } };
+
+	return a;
+}
+
+/* Behind the first switch, all that the edges lead to, from a file that was written and read. */
+static void check_segments(const struct plan *p, uint32_t *prescribed)
+{
+	uint32_t i, k;
+
+	for (i = 0; i < p->nr_paths; i++) {
+		const struct plan_path *path = &p->paths[i];
+		const struct plan_encap *e = path->encap;
+
+		if (!e)
+			continue;
+		++*prescribed;
+		assert_int_equal(e->kind, PATH_SRV6);
+		assert_int_equal(e->nr_segments, path->nr_edges - 1);
+		assert_memory_equal(&e->source, &p->topo.links[path->link].addr6_a, 16);
+		assert_memory_equal(&e->nexthop, &p->topo.links[path->link].addr6_b, 16);
+		for (k = 0; k < e->nr_segments; k++) {
+			struct dmsc_addr to = v6(1, to_of(&p->topo, path->edges[k + 1]));
+
+			assert_memory_equal(&e->segments[k], &to, sizeof(to));
+		}
+	}
+}
+
+/* Prescribed paths are written as segments, over two tiers and three, and read back. */
+static void test_segments(void **state)
+{
+	uint32_t i, k, tiers;
+
+	(void)state;
+	for (tiers = 0; tiers < 2; tiers++) {
+		struct plan p, back;
+		struct dmsc_error err;
+		struct topology t;
+		char text[300], *file, *out = temp_file("", 0);
+		uint32_t prescribed = 0, longest = 0;
+		struct job j;
+
+		snprintf(text, sizeof(text), "name: x\ngenerate: {%s, gpus: 8, rate: 400Gbit}\n",
+			 fabrics[tiers]);
+		file = temp_file(text, strlen(text));
+		assert_int_equal(job_read("examples/gpt13b-tp8-dp16.yaml", &j, &err), 0);
+		assert_int_equal(topology_read(file, &t, &err), 0);
+		t.srv6 = true;
+		for (i = 0; i < t.nr_nodes; i++)
+			t.nodes[i].segment = v6(1, i);
+		for (i = 0; i < t.nr_links; i++) {
+			t.links[i].addr6_a = v6(2, 2 * i);
+			t.links[i].addr6_b = v6(2, 2 * i + 1);
+		}
+		if (plan_job(&j, &t, &p, &err) || plan_write(&p, out, &err) ||
+		    plan_read(out, &back, &err))
+			fail_msg("%s", err.text);
+		assert_true(back.topo.srv6);
+		assert_memory_equal(&back.topo.nodes[1].segment, &t.nodes[1].segment, 16);
+		check_segments(&back, &prescribed);
+		assert_true(prescribed > 0);
+		for (k = 0; k < p.nr_flows; k++) {
+			const struct plan_flow *f = &p.flows[k];
+
+			if (f->path == MODEL_NONE || f->bulk)
+				continue;
+			/* Only within a leaf there is nothing to prescribe. */
+			assert_true(p.paths[f->path].nr_edges == 2 || p.paths[f->path].encap);
+			longest = p.paths[f->path].nr_edges > longest ? p.paths[f->path].nr_edges :
+									longest;
+		}
+		assert_int_equal(longest, tiers ? 6 : 4);
+		plan_free(&p);
+		plan_free(&back);
+		job_free(&j);
+		topology_free(&t);
+		unlink(file);
+		unlink(out);
+		free(file);
+		free(out);
+	}
+}
+
 /* Four hosts of two rails: every class is on both rails as evenly as its flows can be. */
 static void test_rails(void **state)
 {
@@ -207,9 +293,8 @@ static void test_other(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ways),
-		cmocka_unit_test(test_pinned),
-		cmocka_unit_test(test_rails),
+		cmocka_unit_test(test_ways),	 cmocka_unit_test(test_pinned),
+		cmocka_unit_test(test_segments), cmocka_unit_test(test_rails),
 		cmocka_unit_test(test_other),
 	};
 

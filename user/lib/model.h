@@ -32,15 +32,21 @@ struct topo_node {
 	enum node_kind kind;
 	uint32_t gpus;	       /* hosts: 0..64 */
 	struct dmsc_addr addr; /* loopback address, reachable over every rail */
-	uint32_t line;	       /* in the file, for messages */
+	/*
+	 * IPv6, zero for none. Switches: End (RFC 8986), the shortest way goes on from here.
+	 * Hosts: what takes the outer header off IPv4 (End.DT4, DT46, DX4).
+	 */
+	struct dmsc_addr segment;
+	uint32_t line; /* in the file, for messages */
 };
 
 /* A full-duplex link; its directed edges are 2 * index (a to b), 2 * index + 1. */
 struct topo_link {
 	uint32_t a, b; /* nodes; a host is always on side a */
 	char if_a[16], if_b[16];
-	struct dmsc_addr addr_a, addr_b; /* of the point-to-point subnet */
-	uint64_t rate;			 /* bit/s, each direction */
+	struct dmsc_addr addr_a, addr_b;   /* of the point-to-point subnet */
+	struct dmsc_addr addr6_a, addr6_b; /* the same of IPv6; zero for none */
+	uint64_t rate;			   /* bit/s, each direction */
 	uint32_t line;
 };
 
@@ -50,6 +56,7 @@ struct topology {
 	uint32_t nr_nodes;
 	struct topo_link *links;
 	uint32_t nr_links;
+	bool srv6; /* hosts prescribe paths by segments, which all nodes have */
 };
 
 /* A host's rails are its links in the order of the file: rail 0, rail 1, ... */

@@ -32,27 +32,34 @@ static json_t *addr_json(const struct dmsc_addr *a)
 
 static json_t *topology_json(const struct topology *t, bool *ok)
 {
-	json_t *nodes = json_array(), *links = json_array();
+	json_t *nodes = json_array(), *links = json_array(), *o;
 	uint32_t i;
 
-	for (i = 0; i < t->nr_nodes; i++)
-		append(nodes,
-		       json_pack("{s:s, s:s, s:I, s:o}", "name", t->nodes[i].name, "kind",
-				 plan_kind_names[t->nodes[i].kind], "gpus",
-				 (json_int_t)t->nodes[i].gpus, "address",
-				 addr_json(&t->nodes[i].addr)),
-		       ok);
+	for (i = 0; i < t->nr_nodes; i++) {
+		o = json_pack("{s:s, s:s, s:I, s:o}", "name", t->nodes[i].name, "kind",
+			      plan_kind_names[t->nodes[i].kind], "gpus",
+			      (json_int_t)t->nodes[i].gpus, "address", addr_json(&t->nodes[i].addr));
+		if (o)
+			plan_set_addr(o, "segment", &t->nodes[i].segment, ok);
+		append(nodes, o, ok);
+	}
 	for (i = 0; i < t->nr_links; i++) {
 		const struct topo_link *l = &t->links[i];
 
-		append(links,
-		       json_pack("{s:I, s:I, s:s, s:s, s:o, s:o, s:I}", "a", (json_int_t)l->a, "b",
-				 (json_int_t)l->b, "if_a", l->if_a, "if_b", l->if_b, "addr_a",
-				 addr_json(&l->addr_a), "addr_b", addr_json(&l->addr_b), "rate",
-				 (json_int_t)l->rate),
-		       ok);
+		o = json_pack("{s:I, s:I, s:s, s:s, s:o, s:o, s:I}", "a", (json_int_t)l->a, "b",
+			      (json_int_t)l->b, "if_a", l->if_a, "if_b", l->if_b, "addr_a",
+			      addr_json(&l->addr_a), "addr_b", addr_json(&l->addr_b), "rate",
+			      (json_int_t)l->rate);
+		if (o)
+			plan_set_addr(o, "addr6_a", &l->addr6_a, ok);
+		if (o)
+			plan_set_addr(o, "addr6_b", &l->addr6_b, ok);
+		append(links, o, ok);
 	}
-	return json_pack("{s:s, s:o, s:o}", "name", t->name, "nodes", nodes, "links", links);
+	o = json_pack("{s:s, s:o, s:o}", "name", t->name, "nodes", nodes, "links", links);
+	if (o && t->srv6 && json_object_set_new(o, "paths", json_string("srv6")))
+		*ok = false;
+	return o;
 }
 
 /* Bytes a second in the model, bit/s in the file; none at all is left out. */

@@ -28,8 +28,7 @@ static bool is_v6(const struct dmsc_addr *a)
 	return dmsc_addr_given(a) && !dmsc_addr_is_v4(a);
 }
 
-/* An address that may be missing. */
-static int get_any_addr(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out)
+int plan_get_addr(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out)
 {
 	json_t *v = json_object_get(o, key);
 
@@ -76,7 +75,7 @@ static int read_udp(struct reader *r, json_t *o, struct plan_encap *e)
 	ret = get_int(r, o, "port", 1, 65535, &port);
 	e->port = port;
 	if (!ret)
-		ret = get_any_addr(r, o, "target", &e->target);
+		ret = plan_get_addr(r, o, "target", &e->target);
 	/* A host's own address is of IPv4. */
 	if (!ret && is_v6(&e->source) != is_v6(&e->target))
 		ret = bad(r, "target", "an address of the same family as source");
@@ -100,9 +99,9 @@ static int read_encap(struct reader *r, json_t *o, struct plan_path *path)
 		return dmsc_fail(r->err, -ENOMEM, "%s: out of memory", r->file);
 	path->encap = e;
 	e->kind = kind;
-	ret = get_any_addr(r, o, "nexthop", &e->nexthop);
+	ret = plan_get_addr(r, o, "nexthop", &e->nexthop);
 	if (!ret)
-		ret = get_any_addr(r, o, "source", &e->source);
+		ret = plan_get_addr(r, o, "source", &e->source);
 	max = kind == PATH_UDP ? 65535 : LABEL_MAX;
 	if (!ret && (kind == PATH_LABEL || json_object_get(o, "entropy"))) {
 		uint64_t entropy = 0;
@@ -312,7 +311,7 @@ static void set(json_t *o, const char *key, json_t *v, bool *ok)
 		*ok = false;
 }
 
-static void set_addr(json_t *o, const char *key, const struct dmsc_addr *a, bool *ok)
+void plan_set_addr(json_t *o, const char *key, const struct dmsc_addr *a, bool *ok)
 {
 	char text[INET6_ADDRSTRLEN];
 
@@ -327,9 +326,9 @@ static void encap_json(json_t *o, const struct plan_encap *e, bool *ok)
 	uint32_t i;
 
 	set(o, "kind", json_string(kind_names[e->kind]), ok);
-	set_addr(o, "source", &e->source, ok);
-	set_addr(o, "target", &e->target, ok);
-	set_addr(o, "nexthop", &e->nexthop, ok);
+	plan_set_addr(o, "source", &e->source, ok);
+	plan_set_addr(o, "target", &e->target, ok);
+	plan_set_addr(o, "nexthop", &e->nexthop, ok);
 	if (e->port)
 		set(o, "port", json_integer(e->port), ok);
 	if (e->entropy)

@@ -15,7 +15,7 @@
 
 static int read_topology(struct reader *r, json_t *o, struct topology *t)
 {
-	json_t *a, *v;
+	json_t *a, *v, *paths;
 	uint32_t i;
 	int ret, kind;
 
@@ -23,6 +23,10 @@ static int read_topology(struct reader *r, json_t *o, struct topology *t)
 	if (!json_is_object(o))
 		return bad(r, "topology", "an object");
 	ret = get_text(r, o, "name", t->name, sizeof(t->name));
+	paths = json_object_get(o, "paths");
+	if (!ret && paths && (!json_is_string(paths) || strcmp(json_string_value(paths), "srv6")))
+		ret = bad(r, "paths", "srv6, or nothing");
+	t->srv6 = paths;
 	if (!ret)
 		ret = get_array(r, o, "nodes", sizeof(*t->nodes), &t->nodes, &t->nr_nodes, &a);
 	for (i = 0; !ret && i < t->nr_nodes; i++) {
@@ -33,6 +37,8 @@ static int read_topology(struct reader *r, json_t *o, struct topology *t)
 			ret = get_u32(r, v, "gpus", 64, &t->nodes[i].gpus);
 		if (!ret)
 			ret = get_addr(r, v, "address", &t->nodes[i].addr);
+		if (!ret)
+			ret = plan_get_addr(r, v, "segment", &t->nodes[i].segment);
 		kind = find_name(plan_kind_names, PLAN_KINDS,
 				 json_string_value(json_object_get(v, "kind")));
 		if (!ret && kind < 0)
@@ -57,6 +63,10 @@ static int read_topology(struct reader *r, json_t *o, struct topology *t)
 			ret = get_addr(r, v, "addr_a", &l->addr_a);
 		if (!ret)
 			ret = get_addr(r, v, "addr_b", &l->addr_b);
+		if (!ret)
+			ret = plan_get_addr(r, v, "addr6_a", &l->addr6_a);
+		if (!ret)
+			ret = plan_get_addr(r, v, "addr6_b", &l->addr6_b);
 		if (!ret)
 			ret = get_int(r, v, "rate", 1, UINT64_MAX >> 1, &l->rate);
 		if (!ret && (l->a == l->b || t->nodes[l->b].kind == NODE_HOST))

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/addr.h"
 #include "lib/spec.h"
 #include "lib/topology_build.h"
+#include "lib/topology_segments.h"
 #include "lib/yaml.h"
 
 #define MAX_NODES     8192
@@ -16,23 +18,25 @@
 
 struct raw_topology {
 	char name[MODEL_NAME_LEN];
+	char paths[8];
 	yaml_node_t *hosts, *switches, *links, *generate, *import;
 };
 
 struct raw_node {
 	char name[MODEL_NAME_LEN];
 	char tier[8];
-	char address[48];
+	char address[48], segment[48];
 	uint64_t gpus;
 };
 
 struct raw_link {
-	char a[96], b[96], subnet[64];
+	char a[96], b[96], subnet[64], subnet6[64];
 	uint64_t rate;
 };
 
 static const struct yaml_field topology_fields[] = {
 	YAML_FIELD("name", YAML_NAME, struct raw_topology, name, true, 0, 0),
+	YAML_FIELD("paths", YAML_TEXT, struct raw_topology, paths, false, 0, 0),
 	YAML_FIELD("hosts", YAML_SUBTREE, struct raw_topology, hosts, false, 0, 0),
 	YAML_FIELD("switches", YAML_SUBTREE, struct raw_topology, switches, false, 0, 0),
 	YAML_FIELD("links", YAML_SUBTREE, struct raw_topology, links, false, 0, 0),
@@ -44,18 +48,21 @@ static const struct yaml_field host_fields[] = {
 	YAML_FIELD("name", YAML_NAME, struct raw_node, name, true, 0, 0),
 	YAML_FIELD("gpus", YAML_U64, struct raw_node, gpus, true, 0, 64),
 	YAML_FIELD("address", YAML_TEXT, struct raw_node, address, true, 0, 0),
+	YAML_FIELD("segment", YAML_TEXT, struct raw_node, segment, false, 0, 0),
 };
 
 static const struct yaml_field switch_fields[] = {
 	YAML_FIELD("name", YAML_NAME, struct raw_node, name, true, 0, 0),
 	YAML_FIELD("tier", YAML_TEXT, struct raw_node, tier, true, 0, 0),
 	YAML_FIELD("address", YAML_TEXT, struct raw_node, address, true, 0, 0),
+	YAML_FIELD("segment", YAML_TEXT, struct raw_node, segment, false, 0, 0),
 };
 
 static const struct yaml_field link_fields[] = {
 	YAML_FIELD("a", YAML_TEXT, struct raw_link, a, true, 0, 0),
 	YAML_FIELD("b", YAML_TEXT, struct raw_link, b, true, 0, 0),
 	YAML_FIELD("subnet", YAML_TEXT, struct raw_link, subnet, true, 0, 0),
+	YAML_FIELD("subnet6", YAML_TEXT, struct raw_link, subnet6, false, 0, 0),
 	YAML_FIELD("rate", YAML_RATE, struct raw_link, rate, true, 1000000, 10000000000000ULL),
 };
 
@@ -111,6 +118,9 @@ static int add_node(struct yaml_file *f, struct topology *t, yaml_node_t *node, 
 		return yaml_fail(f, n->line, "%s.address: '%s', expected a unicast IPv4 address",
 				 where, raw.address);
 	map_v4(&n->addr, v4);
+	if (*raw.segment && !segment_parse(raw.segment, &n->segment))
+		return yaml_fail(f, n->line, "%s.segment: '%s', expected a unicast IPv6 address",
+				 where, raw.segment);
 	for (k = 0; k < t->nr_nodes; k++) {
 		if (!strcmp(t->nodes[k].name, n->name))
 			return yaml_fail(f, n->line,
@@ -193,6 +203,10 @@ static int add_link(struct yaml_file *f, struct topology *t, yaml_node_t *node, 
 				 where, raw.subnet, slash ? "/" : "", slash ? slash + 1 : "");
 	map_v4(&l->addr_a, v4);
 	map_v4(&l->addr_b, v4 | 1);
+	if (*raw.subnet6 && !segment_subnet(raw.subnet6, &l->addr6_a, &l->addr6_b))
+		return yaml_fail(f, l->line,
+				 "%s.subnet6: '%s', expected a subnet such as fd00:1::/127", where,
+				 raw.subnet6);
 	t->nr_links++;
 	return 0;
 }
@@ -302,6 +316,20 @@ static int check_ways(struct yaml_file *f, const struct raw_topology *raw)
 	return 0;
 }
 
+/* Whether hosts prescribe paths; only who lists nodes and links says their segments. */
+static int check_paths(struct yaml_file *f, const struct raw_topology *raw, struct topology *t)
+{
+	uint32_t line = yaml_key_line(f, yaml_root(f), "paths");
+
+	t->srv6 = !strcmp(raw->paths, "srv6");
+	if (!t->srv6 && strcmp(raw->paths, "routed"))
+		return yaml_fail(f, line, "paths: '%s', expected routed or srv6", raw->paths);
+	if (t->srv6 && !raw->hosts)
+		return yaml_fail(f, line,
+				 "paths: srv6, expected hosts, switches and links to be listed for it");
+	return 0;
+}
+
 /* Hosts do not forward, so switches have to lead from each to each. */
 static int check_one_piece(struct yaml_file *f, const struct topology *t)
 {
@@ -325,6 +353,8 @@ static int read_all(struct yaml_file *f, struct topology *t)
 	ret = yaml_mapping(f, yaml_root(f), "", topology_fields, ARRAY_SIZE(topology_fields), &raw);
 	if (!ret)
 		ret = check_ways(f, &raw);
+	if (!ret && *raw.paths)
+		ret = check_paths(f, &raw, t);
 	if (!ret && (raw.generate || raw.import)) {
 		strcpy(t->name, raw.name);
 		return raw.generate ? topology_generate(f, raw.generate, t) :
@@ -355,6 +385,8 @@ static int read_all(struct yaml_file *f, struct topology *t)
 		ret = check_unique(f, t);
 	if (!ret)
 		ret = check_linked(f, t);
+	if (!ret)
+		ret = segments_check(f, t);
 	return ret ? ret : check_one_piece(f, t);
 }
 

@@ -50,6 +50,8 @@ int plan_derive(struct plan *plan, const char *source, struct dmsc_error *err)
 	}
 	plan->ask = NULL;
 	if (!ret)
+		ret = plan_segments(plan, err);
+	if (!ret)
 		ret = plan_certify(plan, err);
 	if (!ret && plan_ranks(&plan, 1))
 		ret = dmsc_fail(err, -ENOMEM, "out of memory for the plan");

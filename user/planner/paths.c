@@ -567,6 +567,7 @@ int plan_paths(struct plan *p, struct dmsc_error *err)
 	uint32_t c, i;
 	int ret;
 
+	p->pinned |= p->topo.srv6;
 	ret = prepare(&r, err);
 	if (!ret)
 		ret = route_flows(&r, err);

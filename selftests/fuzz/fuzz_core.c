@@ -53,7 +53,7 @@ struct book_class {
 	u64 bytes;
 	struct book_ceil ceil;
 	u64 gone, gone_bytes; /* packets, bytes that were sent, ever */
-	/* since the class is backlogged, or anything was configured: */
+	/* since the class is backlogged and may go, or anything was configured: */
 	u64 total; /* bytes that left the scheduler */
 	u64 mine;  /* of these, of the class */
 	u64 ahead; /* on the byte clock, of its guarantee, at the beginning of that */
@@ -313,8 +313,9 @@ static void note_pairs(u32 touched)
 		if (touched >> i & 1)
 			note_queues(i);
 		up |= (u32)(b->class[i].packets && plain_weighted(i)) << i;
-		if (!b->class[i].packets)
-			forget_service(i, true);
+		/* What leaves while its packets may be held back is not what it lags behind. */
+		if (!ready(i))
+			forget_service(i, !b->class[i].packets);
 	}
 	changed = up ^ b->up;
 	b->up = up;

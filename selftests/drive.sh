@@ -84,6 +84,7 @@ debug)
 	# Everything takes some ten times as long.
 	limit=${DMSC_TEST_TIMEOUT:-900}
 	export DMSC_LOADS=${DMSC_LOADS:-100} DMSC_RESHAPES=${DMSC_RESHAPES:-2} DMSC_CHANGES=${DMSC_CHANGES:-150}
+	export DMSC_CALL_TIMEOUT=600
 	run debug/kmemleak-start selftests/debug/kmemleak.sh start
 	tests kmod
 	run netns/test_queues selftests/netns/test_queues.sh

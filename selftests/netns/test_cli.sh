@@ -55,6 +55,10 @@ for command in '' plan order simulate predict apply status service path class qu
 done
 "$dmscctl" status --socket "$work/nobody" > "$work/out" 2>&1
 match 'no daemon: status 1, one line' "$? $(wc -l < "$work/out") $(cat "$work/out")" '^1 1 .*is dmscd running'
+for seconds in 0 3601 -1 1s; do
+	refused "DMSC_CALL_TIMEOUT=$seconds" "DMSC_CALL_TIMEOUT: '$seconds', expected seconds, 1 to 3600" \
+		env DMSC_CALL_TIMEOUT=$seconds "$dmscctl" --socket "$work/none" status
+done
 equal 'plan writes what it prints' "$("$dmscctl" plan -j -f "$work/job.yaml" -t "$work/topology.yaml" | json "j['job'], len(j['instances'])")" '["small", 6]'
 equal 'a simulation has its set-ups and iterations' "$("$dmscctl" simulate -j -n 2 -f "$work/job.yaml" -t "$work/topology.yaml" --page "$work/page.html" 2> /dev/null | json "[s['name'] for s in j['setups']], len(j['setups'][0]['jobs'][0]['iterations_ns'])")" '[["dmsc", "ecmp", "crux", "sincronia"], 2]'
 equal 'its page is whole' "$(head -c 15 "$work/page.html") $(tail -n 1 "$work/page.html") $(grep -c '<svg' "$work/page.html")" '<!doctype html> </html> 8'

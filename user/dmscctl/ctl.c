@@ -134,18 +134,39 @@ int ctl_usage(const struct ctl *c, const char *fmt, ...)
 	return STATUS_USAGE;
 }
 
+/* A kernel with detectors, or an emulated one, may load programs for longer than usual. */
+static int call_timeout(int *ms, struct dmsc_error *err)
+{
+	const char *given = getenv("DMSC_CALL_TIMEOUT");
+	unsigned long seconds;
+	char *end;
+
+	*ms = CALL_TIMEOUT_MS;
+	if (!given || !*given)
+		return 0;
+	seconds = strtoul(given, &end, 10);
+	if (*end || given[0] == '-' || !seconds || seconds > CALL_TIMEOUT_MAX)
+		return dmsc_fail(err, -EINVAL,
+				 "DMSC_CALL_TIMEOUT: '%.40s', expected seconds, 1 to %d", given,
+				 CALL_TIMEOUT_MAX);
+	*ms = seconds * 1000;
+	return 0;
+}
+
 int ctl_call(struct ctl *c, json_t *req, json_t **answer)
 {
 	struct ipc_client client;
 	struct dmsc_error err;
-	int ret;
+	int ret, timeout;
 
-	ret = ipc_connect(&client, c->socket, &err);
+	ret = call_timeout(&timeout, &err);
+	if (!ret)
+		ret = ipc_connect(&client, c->socket, &err);
 	if (ret) {
 		json_decref(req);
 		return ctl_fail(ret, &err);
 	}
-	ret = ipc_call(&client, req, answer, CALL_TIMEOUT_MS, &err);
+	ret = ipc_call(&client, req, answer, timeout, &err);
 	ipc_disconnect(&client);
 	return ret ? ctl_fail(ret, &err) : 0;
 }

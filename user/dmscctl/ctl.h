@@ -20,7 +20,8 @@
 
 #define CTL_LIST_MAX 256
 
-#define CALL_TIMEOUT_MS 30000 /* an apply waits 5 s for next hops, the rest is work */
+#define CALL_TIMEOUT_MS	 30000 /* an apply waits 5 s for next hops, the rest is work */
+#define CALL_TIMEOUT_MAX 3600  /* seconds, that DMSC_CALL_TIMEOUT may ask for */
 
 /* Values of an option that may be given several times. */
 struct ctl_list {

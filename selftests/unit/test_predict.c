@@ -245,15 +245,31 @@ static void test_stragglers(void **state)
 /* Every flow of a job that shares its links with checkpoints gets its class. */
 static void test_classes(void **state)
 {
-	uint32_t i, right, n;
+	static const char *const parallel[] = {
+		/* a pipeline with tied embeddings */
+		"tensor: 8, pipeline: 2, data: 2, micro_batches: 8",
+		"tensor: 4, data: 8, expert: 8, micro_batches: 4",
+		/* an all-to-all of two, beside a ring of the same two */
+		"tensor: 4, data: 2, expert: 2, micro_batches: 1",
+		/* and one inside the host, beside its replicas' ring, where there is no tensor group */
+		"tensor: 1, data: 8, expert: 2, micro_batches: 4, zero: 3",
+		/* keys and values */
+		"tensor: 4, context: 2, data: 4, micro_batches: 4",
+		/* nothing repeats in an iteration of this pipeline */
+		"tensor: 4, pipeline: 2, data: 2, micro_batches: 1",
+	};
+	struct class_table table = { 0 };
+	uint32_t i, k;
 
 	(void)state;
-	/* a pipeline with tied embeddings, and experts */
-	for (i = 0; i < 2; i++) {
-		n = class_score(&class_cases[i], &right);
-		assert_true(n > 100);
-		assert_int_equal(right, n);
+	for (i = 0; i < sizeof(parallel) / sizeof(parallel[0]); i++) {
+		for (k = 0; strcmp(class_cases[k].parallel, parallel[i]); k++)
+			assert_true(k + 1 < NR_CLASS_CASES);
+		if (class_score(&class_cases[k], &table) != 100)
+			fail_msg("%s, %s: not all right", class_cases[k].model, parallel[i]);
 	}
+	for (i = DMSC_CLASS_BULK; i <= DMSC_CLASS_TENSOR; i++)
+		assert_true(table.n[i][i] > 0);
 }
 
 static void test_classes_refused(void **state)

@@ -31,9 +31,14 @@ struct counted_flow {
  * - of a pipeline, what comes back comes at another time: activations and their gradients;
  * - of a collective all members send at once. In an all-to-all each to several others, in a
  *   ring to one;
- * - a tensor ring is busy in every pass of the iteration, a data ring at its end: of the rings that
- *   a process is in, the one with most bursts, of equals (ZeRO-3) the one inside the host, and a
- *   single one if it is never silent for as long as a pass takes.
+ * - a ring through some of those that another ring goes through is of replicas: of experts or
+ *   a sequence that they share if it is also busy while the other is silent, else of experts'
+ *   gradients. An all-to-all of two is such a ring, too;
+ * - a tensor ring shares no more than one process with those of replicas. It is busy in every
+ *   pass of the iteration, the ring of gradients at its end: of the rings that a process is in,
+ *   the one with most bursts, of equals (ZeRO-3) the one inside the host, and a single one if
+ *   it is busy in all micro-batches of a pipeline or, without one, never silent for as long as a
+ *   pass takes.
  *
  * -EINVAL for sizes out of range or a period that the counts do not hold twice; -ENOMEM.
  */

@@ -88,8 +88,10 @@ static struct dmsc_event_state *note_event(struct dmsc_qdisc *q, u32 event, u32 
 
 static void schedule_events(struct dmsc_qdisc *q)
 {
-	schedule_delayed_work(&q->event_work, time_before(jiffies, q->event_next) ?
-			      q->event_next - jiffies : 0);
+	unsigned long now = jiffies;
+
+	schedule_delayed_work(&q->event_work, time_before(now, q->event_next) ?
+			      q->event_next - now : 0);
 }
 
 void dmsc_event_drops(struct dmsc_qdisc *q)

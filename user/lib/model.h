@@ -59,6 +59,17 @@ struct topology {
 	bool srv6; /* hosts prescribe paths by segments, which all nodes have */
 };
 
+/* The nodes that directed edge @e leads from and to. */
+static inline uint32_t topo_edge_from(const struct topology *t, uint32_t e)
+{
+	return e & 1 ? t->links[e / 2].b : t->links[e / 2].a;
+}
+
+static inline uint32_t topo_edge_to(const struct topology *t, uint32_t e)
+{
+	return topo_edge_from(t, e ^ 1);
+}
+
 /* A host's rails are its links in the order of the file: rail 0, rail 1, ... */
 
 /* ---- job: parsed by lib/job.c ---- */

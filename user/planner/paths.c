@@ -29,16 +29,6 @@ struct path_key {
 	bool pinned;
 };
 
-static uint32_t edge_from(const struct topology *t, uint32_t e)
-{
-	return e & 1 ? t->links[e / 2].b : t->links[e / 2].a;
-}
-
-static uint32_t edge_to(const struct topology *t, uint32_t e)
-{
-	return e & 1 ? t->links[e / 2].a : t->links[e / 2].b;
-}
-
 static bool build_adjacency(struct router *r)
 {
 	const struct topology *t = &r->plan->topo;
@@ -49,11 +39,11 @@ static bool build_adjacency(struct router *r)
 	if (!r->adj_start || !r->adj)
 		return false;
 	for (e = 0; e < 2 * t->nr_links; e++)
-		r->adj_start[edge_from(t, e) + 2]++;
+		r->adj_start[topo_edge_from(t, e) + 2]++;
 	for (n = 0; n < t->nr_nodes; n++)
 		r->adj_start[n + 2] += r->adj_start[n + 1];
 	for (e = 0; e < 2 * t->nr_links; e++)
-		r->adj[r->adj_start[edge_from(t, e) + 1]++] = e;
+		r->adj[r->adj_start[topo_edge_from(t, e) + 1]++] = e;
 	return true;
 }
 
@@ -71,7 +61,7 @@ static void distances(struct router *r, uint32_t target, uint8_t *dist)
 		if (t->nodes[n].kind == NODE_HOST || dist[n] == FAR - 1)
 			continue;
 		for (k = r->adj_start[n]; k < r->adj_start[n + 1]; k++) {
-			to = edge_to(t, r->adj[k]);
+			to = topo_edge_to(t, r->adj[k]);
 			if (dist[to] == FAR) {
 				dist[to] = dist[n] + 1;
 				r->queue[tail++] = to;
@@ -88,7 +78,7 @@ uint32_t router_hops(const struct router *r, uint32_t node, uint32_t target)
 	if (node == target)
 		return 0;
 	for (k = r->adj_start[target]; k < r->adj_start[target + 1]; k++) {
-		uint32_t row = r->row[edge_to(t, r->adj[k])];
+		uint32_t row = r->row[topo_edge_to(t, r->adj[k])];
 		uint32_t d = r->dist[(size_t)row * t->nr_nodes + node];
 
 		if (d < FAR && d + 1 < best)
@@ -100,7 +90,7 @@ uint32_t router_hops(const struct router *r, uint32_t node, uint32_t target)
 bool router_nearer(const struct router *r, uint32_t edge, uint32_t target, uint32_t left)
 {
 	const struct topology *t = &r->plan->topo;
-	uint32_t to = edge_to(t, edge);
+	uint32_t to = topo_edge_to(t, edge);
 
 	if (t->nodes[to].kind == NODE_HOST && to != target)
 		return false;
@@ -126,7 +116,7 @@ static void spread(struct router *r, uint32_t node, uint32_t target)
 		for (k = r->adj_start[node]; k < r->adj_start[node + 1]; k++) {
 			if (!router_nearer(r, r->adj[k], target, left))
 				continue;
-			to = edge_to(t, r->adj[k]);
+			to = topo_edge_to(t, r->adj[k]);
 			if (!r->amount[to])
 				r->queue[tail++] = to;
 			r->amount[to] += r->amount[node] / n;
@@ -240,7 +230,7 @@ uint32_t router_path(struct router *r, uint32_t src, uint32_t dst, uint32_t firs
 	r->nr_touched = 0;
 	r->share[first] = 1;
 	r->touched[r->nr_touched++] = first;
-	spread(r, edge_to(&p->topo, first), p->hosts[dst].node);
+	spread(r, topo_edge_to(&p->topo, first), p->hosts[dst].node);
 	qsort(r->touched, r->nr_touched, sizeof(*r->touched), by_u32);
 	return add_path(r, &key, at);
 }
@@ -522,7 +512,7 @@ static int measure_distances(struct router *r, struct dmsc_error *err)
 	for (i = 0; i < p->nr_flows; i++) {
 		n = p->hosts[p->instances[p->flows[i].dst].host].node;
 		for (k = r->adj_start[n]; k < r->adj_start[n + 1]; k++) {
-			uint32_t *row = &r->row[edge_to(t, r->adj[k])];
+			uint32_t *row = &r->row[topo_edge_to(t, r->adj[k])];
 
 			if (*row == MODEL_NONE)
 				*row = rows++;

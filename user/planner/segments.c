@@ -11,11 +11,6 @@
 #include "planner/clos.h"
 #include "planner/internal.h"
 
-static uint32_t end_of(const struct topology *t, uint32_t edge)
-{
-	return edge & 1 ? t->links[edge / 2].a : t->links[edge / 2].b;
-}
-
 /* False: no memory. Behind one switch there is nothing to prescribe. */
 static bool prescribe(const struct topology *t, struct plan_path *path)
 {
@@ -33,7 +28,7 @@ static bool prescribe(const struct topology *t, struct plan_path *path)
 	e->source = first->addr6_a;
 	e->nexthop = first->addr6_b;
 	for (i = 1; i < path->nr_edges; i++)
-		e->segments[e->nr_segments++] = t->nodes[end_of(t, path->edges[i])].segment;
+		e->segments[e->nr_segments++] = t->nodes[topo_edge_to(t, path->edges[i])].segment;
 	path->encap = e;
 	return true;
 }

@@ -51,11 +51,6 @@ struct walker {
 	uint64_t seed;
 };
 
-static uint32_t edge_end(const struct topology *t, uint32_t e)
-{
-	return e & 1 ? t->links[e / 2].a : t->links[e / 2].b;
-}
-
 static int walker_open(struct walker *w, const struct topology *t, uint64_t seed)
 {
 	uint32_t e, n;
@@ -73,11 +68,11 @@ static int walker_open(struct walker *w, const struct topology *t, uint64_t seed
 	if (!w->adj_start || !w->adj || !w->dist || !w->queue || !w->load || !w->ways)
 		return -ENOMEM;
 	for (e = 0; e < 2 * t->nr_links; e++)
-		w->adj_start[edge_end(t, e ^ 1) + 2]++;
+		w->adj_start[topo_edge_from(t, e) + 2]++;
 	for (n = 0; n < t->nr_nodes; n++)
 		w->adj_start[n + 2] += w->adj_start[n + 1];
 	for (e = 0; e < 2 * t->nr_links; e++)
-		w->adj[w->adj_start[edge_end(t, e ^ 1) + 1]++] = e;
+		w->adj[w->adj_start[topo_edge_from(t, e) + 1]++] = e;
 	return 0;
 }
 
@@ -108,7 +103,7 @@ static void aim_at(struct walker *w, uint32_t target)
 		if (n != target && w->t->nodes[n].kind == NODE_HOST)
 			continue;
 		for (k = w->adj_start[n]; k < w->adj_start[n + 1]; k++) {
-			to = edge_end(w->t, w->adj[k]);
+			to = topo_edge_to(w->t, w->adj[k]);
 			if (w->dist[to] == MODEL_NONE) {
 				w->dist[to] = w->dist[n] + 1;
 				w->queue[tail++] = to;
@@ -138,24 +133,24 @@ static uint32_t walk(const struct walker *w, uint32_t node, uint32_t first, uint
 
 	if (first != MODEL_NONE) {
 		way[n++] = first;
-		node = edge_end(w->t, first);
+		node = topo_edge_to(w->t, first);
 	}
 	while (w->dist[node]) {
 		if (w->dist[node] == MODEL_NONE || n == HOPS_MAX)
 			return 0;
 		for (choices = 0, k = w->adj_start[node]; k < w->adj_start[node + 1]; k++)
-			choices += w->dist[edge_end(w->t, w->adj[k])] == w->dist[node] - 1;
+			choices += w->dist[topo_edge_to(w->t, w->adj[k])] == w->dist[node] - 1;
 		if (!choices)
 			return 0;
 		pick = mix(w->seed ^ mix(flow ^ (uint64_t)node << 40)) % choices;
 		for (k = w->adj_start[node];; k++) {
-			if (w->dist[edge_end(w->t, w->adj[k])] != w->dist[node] - 1)
+			if (w->dist[topo_edge_to(w->t, w->adj[k])] != w->dist[node] - 1)
 				continue;
 			if (!pick--)
 				break;
 		}
 		way[n++] = w->adj[k];
-		node = edge_end(w->t, w->adj[k]);
+		node = topo_edge_to(w->t, w->adj[k]);
 	}
 	return n;
 }

@@ -39,8 +39,7 @@ static json_t *topology_json(const struct topology *t, bool *ok)
 		o = json_pack("{s:s, s:s, s:I, s:o}", "name", t->nodes[i].name, "kind",
 			      plan_kind_names[t->nodes[i].kind], "gpus",
 			      (json_int_t)t->nodes[i].gpus, "address", addr_json(&t->nodes[i].addr));
-		if (o)
-			plan_set_addr(o, "segment", &t->nodes[i].segment, ok);
+		plan_set_addr(o, "segment", &t->nodes[i].segment, ok);
 		append(nodes, o, ok);
 	}
 	for (i = 0; i < t->nr_links; i++) {
@@ -50,14 +49,12 @@ static json_t *topology_json(const struct topology *t, bool *ok)
 			      (json_int_t)l->b, "if_a", l->if_a, "if_b", l->if_b, "addr_a",
 			      addr_json(&l->addr_a), "addr_b", addr_json(&l->addr_b), "rate",
 			      (json_int_t)l->rate);
-		if (o)
-			plan_set_addr(o, "addr6_a", &l->addr6_a, ok);
-		if (o)
-			plan_set_addr(o, "addr6_b", &l->addr6_b, ok);
+		plan_set_addr(o, "addr6_a", &l->addr6_a, ok);
+		plan_set_addr(o, "addr6_b", &l->addr6_b, ok);
 		append(links, o, ok);
 	}
 	o = json_pack("{s:s, s:o, s:o}", "name", t->name, "nodes", nodes, "links", links);
-	if (o && t->srv6 && json_object_set_new(o, "paths", json_string("srv6")))
+	if (t->srv6 && json_object_set_new(o, "paths", json_string("srv6")))
 		*ok = false;
 	return o;
 }

@@ -214,8 +214,8 @@ static int add_link(struct yaml_file *f, struct topology *t, yaml_node_t *node, 
 /* One thing of the file that must not be there twice. */
 struct claim {
 	uint32_t node, line;
-	const char *ifname; /* NULL: an address, in @v4 */
-	uint32_t v4;
+	const char *ifname; /* NULL: an address, @addr */
+	const struct dmsc_addr *addr;
 };
 
 static int by_claim(const void *a, const void *b)
@@ -227,42 +227,46 @@ static int by_claim(const void *a, const void *b)
 		order = x->node != y->node ? (x->node < y->node ? -1 : 1) :
 					     strcmp(x->ifname, y->ifname);
 	else if (!order)
-		order = x->v4 < y->v4 ? -1 : x->v4 > y->v4;
+		order = memcmp(x->addr, y->addr, sizeof(*x->addr));
 	return order ? order : x->line < y->line ? -1 : x->line > y->line;
 }
 
-static uint32_t v4_of(const struct dmsc_addr *addr)
+/* What is not given is claimed by nobody; the number of claims. */
+static uint32_t claim(struct claim *c, uint32_t n, const struct dmsc_addr *addr, uint32_t line)
 {
-	uint32_t v4;
-
-	memcpy(&v4, addr->b + 12, 4);
-	return ntohl(v4);
+	if (!dmsc_addr_given(addr))
+		return n;
+	c[n] = (struct claim){ .line = line, .addr = addr };
+	return n + 1;
 }
 
-/* Interfaces are unique within a node, addresses in the whole cluster. */
+/* Interfaces are unique within a node, addresses of either family in the whole cluster. */
 static int check_unique(struct yaml_file *f, const struct topology *t)
 {
-	uint32_t n = t->nr_nodes + 4 * t->nr_links, i, k = 0;
-	struct claim *c = calloc(n + 1, sizeof(*c));
-	char text[INET_ADDRSTRLEN];
+	struct claim *c = calloc(2 * t->nr_nodes + 6 * t->nr_links + 1, sizeof(*c));
+	char text[INET6_ADDRSTRLEN];
+	uint32_t n = 0, i;
 	int ret = 0;
 
 	if (!c)
 		return dmsc_fail(f->err, -ENOMEM, "out of memory");
-	for (i = 0; i < t->nr_nodes; i++)
-		c[k++] = (struct claim){ .line = t->nodes[i].line, .v4 = v4_of(&t->nodes[i].addr) };
+	for (i = 0; i < t->nr_nodes; i++) {
+		n = claim(c, n, &t->nodes[i].addr, t->nodes[i].line);
+		n = claim(c, n, &t->nodes[i].segment, t->nodes[i].line);
+	}
 	for (i = 0; i < t->nr_links; i++) {
 		const struct topo_link *l = &t->links[i];
 
-		c[k++] = (struct claim){ .line = l->line, .v4 = v4_of(&l->addr_a) };
-		c[k++] = (struct claim){ .line = l->line, .v4 = v4_of(&l->addr_b) };
-		c[k++] = (struct claim){ .line = l->line, .node = l->a, .ifname = l->if_a };
-		c[k++] = (struct claim){ .line = l->line, .node = l->b, .ifname = l->if_b };
+		n = claim(c, n, &l->addr_a, l->line);
+		n = claim(c, n, &l->addr_b, l->line);
+		n = claim(c, n, &l->addr6_a, l->line);
+		n = claim(c, n, &l->addr6_b, l->line);
+		c[n++] = (struct claim){ .line = l->line, .node = l->a, .ifname = l->if_a };
+		c[n++] = (struct claim){ .line = l->line, .node = l->b, .ifname = l->if_b };
 	}
 	qsort(c, n, sizeof(*c), by_claim);
 	for (i = 1; i < n && !ret; i++) {
 		const struct claim *x = &c[i - 1], *y = &c[i];
-		uint32_t v4 = htonl(y->v4);
 
 		if (!x->ifname != !y->ifname)
 			continue;
@@ -270,9 +274,9 @@ static int check_unique(struct yaml_file *f, const struct topology *t)
 			ret = yaml_fail(f, y->line,
 					"links: interface %s:%s is also on line %u, expected once",
 					t->nodes[y->node].name, y->ifname, x->line);
-		else if (!y->ifname && x->v4 == y->v4)
+		else if (!y->ifname && !memcmp(x->addr, y->addr, sizeof(*x->addr)))
 			ret = yaml_fail(f, y->line, "address: %s is also on line %u, expected once",
-					inet_ntop(AF_INET, &v4, text, sizeof(text)), x->line);
+					dmsc_addr_format(y->addr, text), x->line);
 	}
 	free(c);
 	return ret;

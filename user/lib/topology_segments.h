@@ -15,10 +15,10 @@ bool segment_parse(const char *text, struct dmsc_addr *out);
 bool segment_subnet(const char *text, struct dmsc_addr *a, struct dmsc_addr *b);
 
 /**
- * segments_check - each address is there once, and where paths are srv6 none is missing
+ * segments_check - where paths are srv6 no address is missing
  *
  * Every node needs a segment, every link of a host a subnet. -EINVAL with the line of the node or
- * link, -ENOMEM.
+ * link.
  */
 int segments_check(struct yaml_file *f, const struct topology *t);
 

@@ -236,17 +236,13 @@ static void check_daemon(struct report *r, const struct ctl *c)
 	json_t *answer;
 	int ret;
 
-	ret = ipc_connect(&client, c->socket, &err);
-	if (!ret) {
-		ret = ipc_call(&client, json_pack("{s:s}", "cmd", "version"), &answer,
-			       CALL_TIMEOUT_MS, &err);
-		ipc_disconnect(&client);
-	}
+	ret = ctl_ask(c, &client, json_pack("{s:s}", "cmd", "version"), &answer, &err);
 	if (ret) {
 		check(r, "daemon", NOTE, "what was programmed stays at work; plan, env and off work",
 		      "%.240s", err.text);
 		return;
 	}
+	ipc_disconnect(&client);
 	if (strcmp(ctl_str(answer, "version"), DMSC_VERSION) || ctl_int(answer, "abi") != DMSC_ABI)
 		check(r, "daemon", NOTE, "restart dmscd after an upgrade",
 		      "dmscd is of release %s, dmscctl of %s", ctl_str(answer, "version"),

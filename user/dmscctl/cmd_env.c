@@ -114,17 +114,14 @@ static int run(struct ctl *c, int argc, char **argv)
 			return ctl_fail(ret, &err);
 	}
 	/* The daemon knows the interfaces; without it the variables are still right. */
-	if (!ipc_connect(&client, c->socket, &err)) {
-		if (!ipc_call(&client, json_pack("{s:s}", "cmd", "status"), &status,
-			      CALL_TIMEOUT_MS, &err)) {
-			const json_t *p = json_object_get(status, "profile");
+	if (!ctl_ask(c, &client, json_pack("{s:s}", "cmd", "status"), &status, &err)) {
+		const json_t *p = json_object_get(status, "profile");
 
-			join_interfaces(status, interfaces, sizeof(interfaces));
-			if (!profile_name) {
-				conf.profile.dscp[id] = ctl_int(json_object_get(p, "dscp"), class);
-				snprintf(conf.profile.name, sizeof(conf.profile.name), "%s",
-					 ctl_str(p, "name"));
-			}
+		join_interfaces(status, interfaces, sizeof(interfaces));
+		if (!profile_name) {
+			conf.profile.dscp[id] = ctl_int(json_object_get(p, "dscp"), class);
+			snprintf(conf.profile.name, sizeof(conf.profile.name), "%s",
+				 ctl_str(p, "name"));
 		}
 		ipc_disconnect(&client);
 	}

@@ -107,10 +107,7 @@ static int run(struct ctl *c, int argc, char **argv)
 
 	if (ctl_options(c, argc, argv, NULL, 0, 0, &status) < 0)
 		return status;
-	ret = ipc_connect(&client, c->socket, &err);
-	if (!ret)
-		ret = ipc_call(&client, json_pack("{s:s}", "cmd", "monitor"), &msg, CALL_TIMEOUT_MS,
-			       &err);
+	ret = ctl_ask(c, &client, json_pack("{s:s}", "cmd", "monitor"), &msg, &err);
 	if (ret)
 		return ctl_fail(ret, &err);
 	/* So that a script knows from when on it misses nothing. */

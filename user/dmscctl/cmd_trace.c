@@ -49,10 +49,7 @@ static int run(struct ctl *c, int argc, char **argv)
 		return ctl_usage(c, "--seconds: '%s', expected 1 to 3600", seconds);
 	if (class && dmsc_class_parse(class) < 0)
 		return ctl_usage(c, "--class: '%s' is no class", class);
-	ret = ipc_connect(&client, c->socket, &err);
-	if (!ret)
-		ret = ipc_call(&client, json_pack("{s:s}", "cmd", "monitor"), &msg, CALL_TIMEOUT_MS,
-			       &err);
+	ret = ctl_ask(c, &client, json_pack("{s:s}", "cmd", "monitor"), &msg, &err);
 	if (ret)
 		return ctl_fail(ret, &err);
 	json_decref(msg);

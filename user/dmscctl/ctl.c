@@ -10,6 +10,9 @@
 
 #define MAX_OPTIONS 24
 
+#define CALL_TIMEOUT_MS	 30000 /* an apply waits 5 s for next hops, the rest is work */
+#define CALL_TIMEOUT_MAX 3600  /* seconds, that DMSC_CALL_TIMEOUT may ask for */
+
 static void show_help(const struct ctl *c, const struct opt *opts)
 {
 	const struct command *cmd = c->command;
@@ -138,14 +141,12 @@ int ctl_usage(const struct ctl *c, const char *fmt, ...)
 static int call_timeout(int *ms, struct dmsc_error *err)
 {
 	const char *given = getenv("DMSC_CALL_TIMEOUT");
-	unsigned long seconds;
-	char *end;
+	unsigned long long seconds;
 
 	*ms = CALL_TIMEOUT_MS;
 	if (!given || !*given)
 		return 0;
-	seconds = strtoul(given, &end, 10);
-	if (*end || given[0] == '-' || !seconds || seconds > CALL_TIMEOUT_MAX)
+	if (!ctl_number(given, CALL_TIMEOUT_MAX, &seconds) || !seconds)
 		return dmsc_fail(err, -EINVAL,
 				 "DMSC_CALL_TIMEOUT: '%.40s', expected seconds, 1 to %d", given,
 				 CALL_TIMEOUT_MAX);
@@ -153,22 +154,34 @@ static int call_timeout(int *ms, struct dmsc_error *err)
 	return 0;
 }
 
+int ctl_ask(const struct ctl *c, struct ipc_client *client, json_t *req, json_t **answer,
+	    struct dmsc_error *err)
+{
+	int ret, timeout;
+
+	ret = call_timeout(&timeout, err);
+	if (!ret)
+		ret = ipc_connect(client, c->socket, err);
+	if (ret) {
+		json_decref(req);
+		return ret;
+	}
+	ret = ipc_call(client, req, answer, timeout, err);
+	if (ret)
+		ipc_disconnect(client);
+	return ret;
+}
+
 int ctl_call(struct ctl *c, json_t *req, json_t **answer)
 {
 	struct ipc_client client;
 	struct dmsc_error err;
-	int ret, timeout;
+	int ret = ctl_ask(c, &client, req, answer, &err);
 
-	ret = call_timeout(&timeout, &err);
-	if (!ret)
-		ret = ipc_connect(&client, c->socket, &err);
-	if (ret) {
-		json_decref(req);
+	if (ret)
 		return ctl_fail(ret, &err);
-	}
-	ret = ipc_call(&client, req, answer, timeout, &err);
 	ipc_disconnect(&client);
-	return ret ? ctl_fail(ret, &err) : 0;
+	return 0;
 }
 
 int ctl_print_json(json_t *v)

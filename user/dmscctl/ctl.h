@@ -20,9 +20,6 @@
 
 #define CTL_LIST_MAX 256
 
-#define CALL_TIMEOUT_MS	 30000 /* an apply waits 5 s for next hops, the rest is work */
-#define CALL_TIMEOUT_MAX 3600  /* seconds, that DMSC_CALL_TIMEOUT may ask for */
-
 /* Values of an option that may be given several times. */
 struct ctl_list {
 	int letter; /* its short form */
@@ -82,6 +79,15 @@ int ctl_fail(int err, const struct dmsc_error *e);
 
 /** ctl_usage - a wrong command line, in one line; STATUS_USAGE */
 int ctl_usage(const struct ctl *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * ctl_ask - connect, one request (stolen) and its answer
+ *
+ * Waits for as long as DMSC_CALL_TIMEOUT says. 0 with *answer, and @client to be disconnected;
+ * or a negative errno, with nothing left open.
+ */
+int ctl_ask(const struct ctl *c, struct ipc_client *client, json_t *req, json_t **answer,
+	    struct dmsc_error *err);
 
 /**
  * ctl_call - one request (stolen) and its answer

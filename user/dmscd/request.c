@@ -700,9 +700,8 @@ static int do_bins(struct call *c)
 {
 	struct dataplane_bin *bins = NULL;
 	json_t *out, *bytes;
-	struct timespec ts;
 	uint32_t last = DMSC_BINS;
-	uint64_t now;
+	uint64_t now = dataplane_bin_now();
 	size_t n = 0;
 	int ret = get_u32(c, "last", DMSC_BINS, &last);
 
@@ -710,8 +709,6 @@ static int do_bins(struct call *c)
 		return ret;
 	if (!c->d->dp)
 		return dmsc_fail(c->err, -ENODEV, "bins: no BPF data path");
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = ts.tv_sec * 1000ULL + ts.tv_nsec / DMSC_BIN_NS;
 	ret = dataplane_bins(c->d->dp, now > last ? now - last : 0, now, &bins, &n, c->err);
 	if (ret)
 		return ret;

@@ -122,16 +122,15 @@ static void add_iterations(struct daemon *d, struct rhythm *r, const struct peri
 	r->onset = onset;
 }
 
-/* What was counted, in r->scratch; the number of steps. The last one ends at @end. */
-static uint32_t steps(struct rhythm *r, uint64_t *end)
+/* What was counted until now, in r->scratch; the number of steps. */
+static uint32_t steps(struct rhythm *r)
 {
 	uint64_t n = (r->now - r->first + 1) / r->step, i;
 	uint32_t k;
 
 	n = n < STEPS ? n : STEPS;
-	*end = r->now + 1;
 	for (i = 0; i < n; i++) {
-		uint64_t ms = *end - (n - i) * r->step;
+		uint64_t ms = r->now + 1 - (n - i) * r->step;
 
 		r->scratch[i] = 0;
 		for (k = 0; k < r->step; k++)
@@ -143,8 +142,7 @@ static uint32_t steps(struct rhythm *r, uint64_t *end)
 /* The coarsest step that was of use is kept; as long as there is none, each has its turn. */
 static void search(struct daemon *d, struct rhythm *r)
 {
-	uint64_t end;
-	uint32_t n = steps(r, &end);
+	uint32_t n = steps(r);
 	struct period p;
 
 	if (n < 3 * PERIOD_MIN || period_find(r->scratch, n, &p)) {
@@ -155,7 +153,7 @@ static void search(struct daemon *d, struct rhythm *r)
 		return;
 	}
 	p.period *= r->step;
-	p.onset = end - (n - p.onset) * r->step;
+	p.onset = r->now + 1 - (n - p.onset) * r->step;
 	r->period = p.period;
 	if (isfinite(p.onset))
 		add_iterations(d, r, &p, p.onset);
@@ -176,12 +174,9 @@ static int on_timer(sd_event_source *s, uint64_t usec, void *arg)
 {
 	struct daemon *d = arg;
 	struct rhythm *r = d->rhythm;
-	uint64_t now, began;
-	struct timespec ts;
+	uint64_t now = dataplane_bin_now(), began;
 
 	(void)usec;
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = ts.tv_sec * 1000ULL + ts.tv_nsec / DMSC_BIN_NS;
 	if (d->dp && d->current && !look(d, r, now) && r->last) {
 		if (now > r->last + FORGET_MS) {
 			forget(r);

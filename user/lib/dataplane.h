@@ -82,6 +82,9 @@ struct dataplane_bin {
 	uint64_t bytes[DMSC_NR_CLASSES];
 };
 
+/** dataplane_bin_now - the number of the millisecond that is running */
+uint64_t dataplane_bin_now(void);
+
 /**
  * dataplane_bins - bytes sent in each class, millisecond by millisecond
  * @from, @to: numbers of the first and the last; the last DMSC_BINS of them are there

@@ -3,8 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "lib/dataplane_priv.h"
+
+uint64_t dataplane_bin_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (ts.tv_sec * 1000000000ULL + ts.tv_nsec) / DMSC_BIN_NS;
+}
 
 #define BATCH 64 /* bins that are read at a time */
 

@@ -35,6 +35,7 @@ struct seen {
 	bool ring, inside;    /* of it; all of it within a host */
 	bool apart;	      /* once an iteration; what comes back has come or comes later */
 	bool part; /* of a ring of some of the replicas only, for experts or a sequence */
+	bool kin;  /* of a ring that has more than the sender in common with another of it */
 };
 
 struct classifier {
@@ -337,8 +338,8 @@ static bool between(const struct classifier *c, uint32_t flow, uint32_t sends)
  * Of the rings that a process is in, which one is busy in every pass: the one
  * with clearly more bursts than any other; of equals, the one inside the host.
  * A single one: if it has clearly more bursts than there are micro-batches in
- * the pipeline, and some in all of them; without a pipeline, if it stays inside the host, as tensor groups
- * do, and is never silent for as long as a pass takes.
+ * the pipeline, and some in all of them; without a pipeline, if it stays inside the
+ * host, as tensor groups do, and is never silent for as long as a pass takes.
  */
 static bool every_pass(const struct classifier *c, const uint8_t *class, uint32_t flow)
 {
@@ -398,12 +399,12 @@ static bool tensor(const struct classifier *c, const uint8_t *class, uint32_t fl
 	bool replicas = false, most = true;
 	uint32_t f;
 
-	if (has_kin(c, flow))
+	if (c->seen[flow].kin)
 		return false;
 	for (f = c->first[c->flows[flow].src]; f; f = c->seen[f - 1].next) {
 		if (f - 1 == flow || !c->seen[f - 1].ring)
 			continue;
-		if (has_kin(c, f - 1))
+		if (c->seen[f - 1].kin)
 			replicas = true;
 		else
 			most &= c->seen[flow].nr >= c->seen[f - 1].nr;
@@ -522,8 +523,10 @@ int classify_flows(const struct counted_flow *flows, uint32_t nr, uint32_t bins,
 		if (c.seen[f].ring)
 			class[f] = among_replicas(&c, f);
 	}
-	for (f = 0; !ret && f < nr; f++)
+	for (f = 0; !ret && f < nr; f++) {
 		c.seen[f].part = c.seen[f].ring && class[f] != DMSC_CLASS_DATA;
+		c.seen[f].kin = c.seen[f].ring && has_kin(&c, f);
+	}
 	for (f = 0; !ret && f < nr; f++) {
 		if (c.seen[f].ring && !c.seen[f].part && tensor(&c, class, f))
 			class[f] = DMSC_CLASS_TENSOR;

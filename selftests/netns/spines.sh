@@ -8,7 +8,6 @@
 #
 # Segments: fd00:50::e and fd00:51::e at the spines, fd00:60::e and fd00:61::e at the
 # leaves; fd00:d0::4 and fd00:d1::4 take the header off IPv4 packets at the hosts.
-# fd00:e1::1 is another address of host1, over both spines by ECMP from leaf0.
 # shellcheck source=selftests/netns/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 trap 'for ns in spine0 spine1; do ip netns del "$prefix-$ns" 2> /dev/null; done; cleanup' EXIT
@@ -33,25 +32,22 @@ spines_up() { # after setup; skips all where the kernel has no segments
 	in_ns leaf0 ip addr add fd00:a::3/127 dev host0 nodad
 	in_ns leaf1 ip addr add fd00:b::3/127 dev host1 nodad
 	in_ns host1 ip addr add fd00:b::2/127 dev rail1 nodad
-	in_ns host1 ip addr add fd00:e1::1/128 dev lo nodad
 	for ns in leaf0 leaf1 spine0 spine1 host0 host1; do
-		in_ns $ns sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.seg6_enabled=1 \
-			net.ipv6.fib_multipath_hash_policy=1
+		in_ns $ns sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.seg6_enabled=1
 		for dev in $(in_ns $ns ip -o link | awk -F "[ :@]+" "{ print \$2 }"); do
 			in_ns $ns sysctl -qw "net.ipv6.conf.$dev.seg6_enabled=1"
 		done
 	done
 	for s in 0 1; do
-		in_ns spine$s sysctl -qw net.ipv6.icmp.ratelimit=0
 		in_ns spine$s ip -6 route add "fd00:5$s::e/128" encap seg6local action End dev leaf1 2> "$work/out" ||
 			skip_all "this kernel or its ip has no segments: $(cat "$work/out")"
 		in_ns leaf$s ip -6 route add "fd00:6$s::e/128" encap seg6local action End dev spine0
-		for h in 61 d1 e1 b; do in_ns spine$s ip -6 route add "fd00:$h::/64" via "fd00:2$s::2"; done
+		for h in 61 d1 b; do in_ns spine$s ip -6 route add "fd00:$h::/64" via "fd00:2$s::2"; done
 		for h in 60 d0 a; do in_ns spine$s ip -6 route add "fd00:$h::/64" via "fd00:1$s::1"; done
 		in_ns leaf0 ip -6 route add "fd00:5$s::/64" via "fd00:1$s::2"
 		in_ns leaf1 ip -6 route add "fd00:5$s::/64" via "fd00:2$s::1"
 	done
-	for h in 61 d1 e1 b; do
+	for h in 61 d1 b; do
 		in_ns leaf0 ip -6 route add "fd00:$h::/64" nexthop via fd00:10::2 nexthop via fd00:11::2
 	done
 	for h in 60 d0 a; do
@@ -59,7 +55,6 @@ spines_up() { # after setup; skips all where the kernel has no segments
 		in_ns leaf1 ip -6 route add "fd00:$h::/64" nexthop via fd00:20::1 nexthop via fd00:21::1
 	done
 	in_ns leaf1 ip -6 route add fd00:d1::/64 via fd00:b::2
-	in_ns leaf1 ip -6 route add fd00:e1::/64 via fd00:b::2
 	in_ns host0 ip -6 route add fd00::/16 via fd00:a::3
 	in_ns host1 ip -6 route add fd00::/16 via fd00:b::3
 	in_ns host0 ip -6 route add fd00:d0::4/128 encap seg6local action End.DX4 nh4 0.0.0.0 dev rail0

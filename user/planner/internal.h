@@ -62,7 +62,8 @@ void bulk_flows(struct builder *b, const struct job *job, struct bulk *bulk);
 void bulk_free(struct bulk *bulk);
 
 /*
- * derive.c: paths.c (with paths_core.c), segments.c, certify.c, slack.c and slots.c, once all flows are known
+ * derive.c: paths.c (with paths_core.c), segments.c, certify.c, slack.c and slots.c, once all
+ * flows are known
  * @source: file:line of what the traffic comes from, for messages
  */
 int plan_derive(struct plan *plan, const char *source, struct dmsc_error *err);

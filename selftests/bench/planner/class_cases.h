@@ -53,7 +53,10 @@ static const struct class_case class_cases[] = {
 	{ "mixtral-8x7b", "tensor: 4, pipeline: 4, data: 4, expert: 4, micro_batches: 8", false },
 	{ "mixtral-8x7b", "tensor: 1, data: 32, expert: 8, micro_batches: 2", false },
 	{ "mixtral-8x7b", "tensor: 2, pipeline: 1, data: 32, expert: 8, micro_batches: 3", false },
-	/* Of experts of two, of ranks that share sequences, and of one micro-batch; the first was judged once. */
+	/*
+	 * Of experts of two, of ranks that share sequences, and of one micro-batch; the
+	 * first was judged once.
+	 */
 	{ "mixtral-8x7b", "tensor: 8, pipeline: 4, data: 2, expert: 2, micro_batches: 4", false },
 	{ "mixtral-8x7b", "tensor: 4, data: 8, expert: 2, micro_batches: 4", false },
 	{ "mixtral-8x7b", "tensor: 2, pipeline: 2, data: 4, expert: 2, micro_batches: 6, zero: 2",
@@ -236,7 +239,10 @@ struct class_table {
 	uint32_t n[DMSC_NR_CLASSES][DMSC_NR_CLASSES];
 };
 
-/* How many of the case's flows get their class, per cent; @table is added to; -1: it cannot be made. */
+/*
+ * How many of the case's flows get their class, per cent; @table is added to; -1: it cannot
+ * be made.
+ */
 static inline double class_score(const struct class_case *x, struct class_table *table)
 {
 	struct plan p = class_plan(x);

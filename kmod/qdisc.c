@@ -52,25 +52,20 @@ static void drop_chain(struct Qdisc *sch, struct dmsc_pkt *chain, struct sk_buff
 static int enqueue_overlimit(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_pkt *dropped,
 			     struct sk_buff **to_free)
 {
-	bool refused = dropped == dmsc_pkt_of(skb);
-
 	/*
-	 * The new packet is counted first: a parent must not be told that the
-	 * qdisc ran empty when it did not.
+	 * Others may have gone before the new packet was refused, even all of them,
+	 * where a limit was lowered: it is not counted, so that the parent is told
+	 * when the qdisc ran empty.
 	 */
+	if (dropped == dmsc_pkt_of(skb)) {
+		drop_chain(sch, dmsc_pkt_next(dropped), to_free);
+		return dmsc_drop_overlimit(skb, sch, to_free);
+	}
+	/* It is counted first: a parent must not be told so when it did not. */
 	qdisc_qlen_inc(sch);
 	qdisc_qstats_backlog_inc(sch, skb);
-	if (!refused) {
-		drop_chain(sch, dropped, to_free);
-		return NET_XMIT_SUCCESS;
-	}
-	/* No parent has counted the new packet yet. */
-	if (dmsc_pkt_next(dropped))
-		drop_chain(sch, dmsc_pkt_next(dropped), to_free);
-	qdisc_qlen_dec(sch);
-	qdisc_qstats_backlog_dec(sch, skb);
-	dmsc_event_drops(qdisc_priv(sch));
-	return dmsc_drop_overlimit(skb, sch, to_free);
+	drop_chain(sch, dropped, to_free);
+	return NET_XMIT_SUCCESS;
 }
 
 static int enqueue_one(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,

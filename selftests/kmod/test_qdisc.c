@@ -66,20 +66,28 @@ static void passes(int tos)
 	      (unsigned long long)arrived, EACH);
 }
 
-/* Packets that left by a class, in all qdiscs of the device. */
-static uint64_t left_by(uint32_t class)
+/* What a class counted, in packets, in all qdiscs of the device. */
+static struct queue_stats counted(uint32_t class)
 {
 	struct queue_class_entry *e = NULL;
-	uint64_t sum = 0;
+	struct queue_stats sum = { 0 };
 	size_t n = 0, i;
 
 	CHECK(!queues_get_classes(q, ifindex, &e, &n, &err), "%s", err.text);
 	for (i = 0; i < n; i++) {
-		if (e[i].class.id == class)
-			sum += e[i].class.stats.deq_packets;
+		if (e[i].class.id != class)
+			continue;
+		sum.deq_packets += e[i].class.stats.deq_packets;
+		sum.drop_packets += e[i].class.stats.drop_packets;
+		sum.backlog_packets += e[i].class.stats.backlog_packets;
 	}
 	free(e);
 	return sum;
+}
+
+static uint64_t left_by(uint32_t class)
+{
+	return counted(class).deq_packets;
 }
 
 /* The same by tc: class n is the qdisc's minor n + 1. */
@@ -159,6 +167,61 @@ static void test_dscp(void)
 			CHECK(left[class] == EACH && tc[class] == EACH, "class %u: %llu, tc: %llu",
 			      class, (unsigned long long)left[class], tc[class]);
 	}
+}
+
+/* A large packet (GSO) of class expert, of a flow of its own, to a band of ets. */
+static void send_large(int band, size_t len)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(10) };
+	int fd = open_flow(3), priority = 2 << 16 | band;
+	static char payload[GSO_PAYLOAD];
+
+	inet_pton(AF_INET, "10.81.0.2", &sin.sin_addr);
+	CHECK(!setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &priority, sizeof(priority)), "%s",
+	      strerror(errno));
+	CHECK(sendto(fd, payload, len, 0, (void *)&sin, sizeof(sin)) > 0, "%s", strerror(errno));
+	close(fd);
+}
+
+/*
+ * The only packet gives way to one that is itself above the limit, which was
+ * lowered: nothing is left, and the parent must be told, or it would wait for
+ * this band, and let no other have its turn.
+ */
+static void test_ran_empty(void)
+{
+	struct queue_class c = { .id = DMSC_CLASS_EXPERT,
+				 .mode = DMSC_MODE_STRICT,
+				 .weight = 16,
+				 .limit = DMSC_LIMIT_MIN };
+	int i;
+
+	/* the neighbour is not asked again while nothing can get to it */
+	RUN("echo 3600 > /proc/sys/net/ipv4/neigh/va/delay_first_probe_time");
+	passes(0);
+	/* a hundred bytes a second, after the burst */
+	TC("qdisc replace dev va root handle 1: tbf rate 800bit burst 12000 limit 3000000\n"
+	   "qdisc add dev va parent 1:1 handle 2: ets bands 2 quanta 12000 12000"
+	   " priomap 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1\n"
+	   "qdisc add dev va parent 2:1 handle d: dmsc\n");
+	/* one takes the burst, the shaper waits for the other */
+	send_large(2, GSO_PAYLOAD);
+	send_large(2, GSO_PAYLOAD);
+	send_large(1, GSO_PAYLOAD);
+	CHECK_EQ(counted(c.id).backlog_packets, 1, "what is to give way");
+	CHECK(!queues_set_classes(q, ifindex, 0, &c, 1, &err), "%s", err.text);
+	/* until one is of another queue: flows may share one */
+	for (i = 0; i < 100 && counted(c.id).backlog_packets; i++)
+		send_large(1, GSO_PAYLOAD - 1000);
+	CHECK_EQ(counted(c.id).backlog_packets, 0, "it does not give way");
+	CHECK_EQ(counted(c.id).drop_packets, i + 1, "it, and each that was refused");
+	balanced(1);
+	TC("qdisc change dev va root handle 1: tbf rate 100mbit burst 12000 limit 3000000\n");
+	passes(0);
+	CHECK(until(drained), "packets that nobody has are still counted");
+	balanced(1);
+	TC("qdisc del dev va root\n"
+	   "qdisc add dev va root handle d: dmsc\n");
 }
 
 static uint64_t control_before;
@@ -278,13 +341,13 @@ static void test_all_goes(void)
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(test_loads),	  TAP_TEST(test_alias),
-		TAP_TEST(test_refusals),  TAP_TEST(test_dscp),
-		TAP_TEST(test_arp),	  TAP_TEST(test_in_use),
-		TAP_TEST(test_mq),	  TAP_TEST(test_channels),
-		TAP_TEST(test_full_link), TAP_TEST(test_full_link_arp),
-		TAP_TEST(test_balance),	  TAP_TEST(test_replaced),
-		TAP_TEST(test_all_goes),
+		TAP_TEST(test_loads),	      TAP_TEST(test_alias),
+		TAP_TEST(test_refusals),      TAP_TEST(test_dscp),
+		TAP_TEST(test_ran_empty),     TAP_TEST(test_arp),
+		TAP_TEST(test_in_use),	      TAP_TEST(test_mq),
+		TAP_TEST(test_channels),      TAP_TEST(test_full_link),
+		TAP_TEST(test_full_link_arp), TAP_TEST(test_balance),
+		TAP_TEST(test_replaced),      TAP_TEST(test_all_goes),
 	};
 	int ret;
 

@@ -24,6 +24,7 @@ struct tap_test {
 #define TAP_TEST(fn) { #fn, fn }
 
 static void (*tap_before)(void); /* run before each test, if set */
+static void (*tap_after)(void);	 /* run after each that came to its end; may fail it */
 static jmp_buf tap_jump;
 static char tap_why[256];
 
@@ -72,6 +73,8 @@ static inline int tap_one(const struct tap_test *test)
 		if (tap_before)
 			tap_before();
 		test->fn();
+		if (tap_after)
+			tap_after();
 	}
 	return ret;
 }

@@ -18,6 +18,7 @@
 
 #include "lib/queues.h"
 #include "selftests/bpf/tap.h"
+#include "selftests/kmod/balance.h"
 #include "selftests/kmod/commands.h"
 
 static struct queues *q;
@@ -301,25 +302,70 @@ static void test_nobody(void)
 	in_child(as_nobody);
 }
 
-static int elsewhere(void)
+/* Who has all capabilities, but over a user namespace of their own. */
+static int as_somebody(void)
 {
 	struct queue_class c = { .id = 4, .mode = 1, .weight = 16, .share = 10, .limit = 65536 };
-	struct queue_qdisc *d;
 	struct queues *mine;
-	size_t n;
 
-	if (unshare(CLONE_NEWNET) || queues_open(&mine, false, &err))
+	if (unshare(CLONE_NEWUSER) || queues_open(&mine, false, &err))
 		return __LINE__ & 127;
-	if (queues_get_qdiscs(mine, 0, &d, &n, &err) || n)
+	if (queues_set_classes(mine, one, 0, &c, 1, &err) != -EPERM)
 		return __LINE__ & 127;
-	if (queues_set_classes(mine, one, 0, &c, 1, &err) != -ENOENT)
+	if (queues_set_queues(mine, one, 0, NULL, 0, true, &err) != -EPERM)
 		return __LINE__ & 127;
 	return 0;
 }
 
+static void test_other_users(void)
+{
+	in_child(as_somebody);
+}
+
+/* Nothing of here is seen or found there, whatever is asked for. */
+static int look_from_elsewhere(int flags)
+{
+	struct queue_class c = { .id = 4, .mode = 1, .weight = 16, .share = 10, .limit = 65536 };
+	struct queue_class_entry *e;
+	struct queue_queue_entry *w;
+	struct queue_qdisc *d;
+	struct queues *mine;
+	size_t n;
+
+	if (unshare(flags) || queues_open(&mine, false, &err))
+		return __LINE__ & 127;
+	if (queues_get_qdiscs(mine, 0, &d, &n, &err) || n)
+		return __LINE__ & 127;
+	if (queues_get_classes(mine, one, &e, &n, &err) || n)
+		return __LINE__ & 127;
+	if (queues_get_queues(mine, one, &w, &n, &err) || n)
+		return __LINE__ & 127;
+	if (queues_set_classes(mine, one, 0, &c, 1, &err) != -ENOENT)
+		return __LINE__ & 127;
+	if (queues_set_queues(mine, one, 0, NULL, 0, true, &err) != -ENOENT)
+		return __LINE__ & 127;
+	return 0;
+}
+
+static int elsewhere(void)
+{
+	return look_from_elsewhere(CLONE_NEWNET);
+}
+
+static int elsewhere_as_somebody(void)
+{
+	return look_from_elsewhere(CLONE_NEWUSER | CLONE_NEWNET);
+}
+
 static void test_other_namespace(void)
 {
+	struct queue_queue w = { .slot = 9, .class = 2, .weight = 16, .sid = 7 };
+
+	CHECK(!queues_set_queues(q, one, 0, &w, 1, true, &err), "%s", err.text);
 	in_child(elsewhere);
+	in_child(elsewhere_as_somebody);
+	CHECK_EQ(count_queues(one), 1, "");
+	CHECK(!queues_set_queues(q, one, 0, NULL, 0, true, &err), "%s", err.text);
 }
 
 /* Long packets of one type of service, sent at once. */
@@ -336,9 +382,24 @@ static void send_to_peer(int tos, int n)
 	close(fd);
 }
 
+/* Somebody who listens in another network namespace. */
+static struct queues *listen_elsewhere(void)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct queues *there = NULL;
+
+	CHECK(home >= 0 && !unshare(CLONE_NEWNET), "%s", strerror(errno));
+	CHECK(!queues_open(&there, false, &err), "%s", err.text);
+	CHECK(queues_event_fd(there, &err) >= 0, "%s", err.text);
+	CHECK(!setns(home, CLONE_NEWNET), "%s", strerror(errno));
+	close(home);
+	return there;
+}
+
 static void test_event(void)
 {
 	struct queue_class c = class_of(one, DMSC_CLASS_DEFAULT);
+	struct queues *there = listen_elsewhere();
 	struct queue_event ev = { 0 };
 	struct pollfd p = { .events = POLLIN };
 
@@ -352,6 +413,9 @@ static void test_event(void)
 	CHECK(!queues_event_read(q, &ev, &err), "%s", err.text);
 	CHECK(ev.event == DMSC_EVENT_DROPS && ev.ifindex == one, "%u %u", ev.event, ev.ifindex);
 	CHECK(ev.class.id == DMSC_CLASS_DEFAULT && ev.class.stats.drop_packets > 0, "");
+	p.fd = queues_event_fd(there, &err);
+	CHECK_EQ(poll(&p, 1, 0), 0, "told to another namespace");
+	queues_close(there);
 	c.limit = 4 << 20;
 	CHECK(!queues_set_classes(q, one, 0, &c, 1, &err), "%s", err.text);
 }
@@ -505,6 +569,11 @@ static bool make_noise(int messages)
 	return true;
 }
 
+static void still_balanced(void)
+{
+	CHECK(!balance_check(q, NULL), "the books do not balance");
+}
+
 static void still_answers(void)
 {
 	test_version();
@@ -583,13 +652,14 @@ static void test_noise_refused(void)
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(test_version),	  TAP_TEST(test_dump),
-		TAP_TEST(test_set_class), TAP_TEST(test_set_class_more),
-		TAP_TEST(test_refusals),  TAP_TEST(test_set_queue_more),
-		TAP_TEST(test_queues),	  TAP_TEST(test_all_slots),
-		TAP_TEST(test_nobody),	  TAP_TEST(test_other_namespace),
-		TAP_TEST(test_event),	  TAP_TEST(test_event_waiting),
-		TAP_TEST(test_noise),	  TAP_TEST(test_noise_refused),
+		TAP_TEST(test_version),		TAP_TEST(test_dump),
+		TAP_TEST(test_set_class),	TAP_TEST(test_set_class_more),
+		TAP_TEST(test_refusals),	TAP_TEST(test_set_queue_more),
+		TAP_TEST(test_queues),		TAP_TEST(test_all_slots),
+		TAP_TEST(test_nobody),		TAP_TEST(test_other_users),
+		TAP_TEST(test_other_namespace), TAP_TEST(test_event),
+		TAP_TEST(test_event_waiting),	TAP_TEST(test_noise),
+		TAP_TEST(test_noise_refused),
 	};
 
 	if (system("modprobe -q sch_dmsc"))
@@ -621,6 +691,7 @@ int main(void)
 		printf("Bail out! %s\n", err.text);
 		return TAP_FAIL;
 	}
+	tap_after = still_balanced;
 	int ret = tap_run(tests, sizeof(tests) / sizeof(tests[0]));
 
 	queues_close(q);

@@ -265,10 +265,17 @@ __attribute__((unused)) static int set_channels(const char *dev, int tx)
 	return ret ? -errno : 0;
 }
 
+/* After each test, what is left of its qdiscs. */
+static void still_balanced(void)
+{
+	CHECK(!q || !balance_check(q, NULL), "the books do not balance");
+}
+
 /* Everything up to the first test; else what main() returns, in *status. */
 static bool traffic_init(int *status)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	tap_after = still_balanced;
 	sent = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run("modprobe -q sch_dmsc")) {
 		*status = tap_skip_all("no module sch_dmsc");

@@ -17,6 +17,7 @@
 
 #include "lib/queues.h"
 #include "selftests/bpf/tap.h"
+#include "selftests/kmod/balance.h"
 
 #define DEV	  "dmscfail"
 #define QUEUES	  40
@@ -308,6 +309,11 @@ static void test_prepare(void)
 	CHECK(disarm(), "fail-nth says that it had no effect");
 }
 
+static void still_balanced(void)
+{
+	CHECK(!balance_check(look, NULL), "the books do not balance");
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -332,6 +338,7 @@ int main(void)
 		printf("Bail out! cannot open netlink: %s\n", err.text);
 		return TAP_FAIL;
 	}
+	tap_after = still_balanced;
 	ret = TAP_RUN(tests);
 	queues_close(q);
 	queues_close(look);

@@ -20,6 +20,7 @@
 #include "lib/queues.h"
 #include "selftests/bpf/tap.h"
 #include "selftests/kmod/backlog.skel.h"
+#include "selftests/kmod/balance.h"
 #include "selftests/kmod/commands.h"
 
 static struct backlog *skel;
@@ -139,6 +140,14 @@ static void test_module_stays(void)
 	CHECK(!access("/sys/module/sch_dmsc", F_OK), "it is gone");
 }
 
+static void still_balanced(void)
+{
+	size_t n;
+
+	CHECK(!balance_check(q, &n), "the books do not balance");
+	CHECK_EQ(n, 3, "dmsc qdiscs");
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -178,6 +187,7 @@ int main(void)
 		printf("Bail out! %s\n", skel ? err.text : "the programs do not load");
 		return TAP_FAIL;
 	}
+	tap_after = still_balanced;
 	ret = TAP_RUN(tests);
 	queues_close(q);
 	backlog__destroy(skel);

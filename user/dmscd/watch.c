@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <linux/neighbour.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 
 #include "dmscd/apply.h"
@@ -246,7 +247,9 @@ static void heard(struct daemon *d, const struct nlmsghdr *nlh, bool *now)
 			*now = true;
 		break;
 	case RTM_NEWQDISC:
-		if (len >= sizeof(*tc) && is_rail(d, tc->tcm_ifindex))
+		/* Where the data path hooks in are no queues, and own ones are programmed anyway. */
+		if (len >= sizeof(*tc) && is_rail(d, tc->tcm_ifindex) &&
+		    tc->tcm_parent != TC_H_CLSACT && !rtnl_is_own(d->rtnl, nlh))
 			w->qdiscs = true;
 		break;
 	case RTM_NEWROUTE:

@@ -162,6 +162,11 @@ int rtnl_do(struct rtnl *r, struct nlmsghdr *nlh, mnl_cb_t cb, void *data, const
 	return 0;
 }
 
+bool rtnl_is_own(const struct rtnl *r, const struct nlmsghdr *nlh)
+{
+	return nlh->nlmsg_pid == mnl_socket_get_portid(r->nl);
+}
+
 int rtnl_watch(struct mnl_socket **out, const unsigned int *groups, size_t n, struct dmsc_error *err)
 {
 	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -6,6 +6,7 @@
 #ifndef DMSC_LIB_RTNL_H
 #define DMSC_LIB_RTNL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +36,9 @@ struct nlmsghdr *rtnl_start(struct rtnl *r, uint16_t type, uint16_t flags);
  */
 int rtnl_do(struct rtnl *r, struct nlmsghdr *nlh, mnl_cb_t cb, void *data, const char *doing,
 	    struct dmsc_error *err);
+
+/** rtnl_is_own - is a notification, heard by whatever socket, of a request of @r? */
+bool rtnl_is_own(const struct rtnl *r, const struct nlmsghdr *nlh);
 
 /** rtnl_watch - a non-blocking socket that hears rtnetlink groups; the fd, or -errno */
 int rtnl_watch(struct mnl_socket **out, const unsigned int *groups, size_t n,

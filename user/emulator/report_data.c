@@ -358,6 +358,7 @@ static void read_setup(struct reader *rd, struct report *r, json_t *o, uint32_t 
 	s->fabric_drops = get_number(rd, o, "fabric_drops");
 	s->bulk_goodput = get_number(rd, o, "bulk_goodput");
 	s->cpu_idle = get_number(rd, o, "cpu_idle");
+	s->cpu_daemons = get_number(rd, o, "cpu_daemons");
 	read_completion(rd, s->between, o, "completion");
 	read_completion(rd, s->local, o, "local");
 	v = get_object(rd, o, "time", true);

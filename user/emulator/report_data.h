@@ -62,7 +62,7 @@ struct report_setup {
 	struct report_iteration *iterations;
 	uint32_t nr_iterations;
 	double median, p95, min, max;
-	double retransmits, host_drops, fabric_drops, bulk_goodput, cpu_idle;
+	double retransmits, host_drops, fabric_drops, bulk_goodput, cpu_idle, cpu_daemons;
 	struct report_completion between[DMSC_NR_CLASSES]; /* hosts */
 	struct report_completion local[DMSC_NR_CLASSES];
 	double *utilisation; /* by directed edge, 0..1 */

@@ -9,7 +9,7 @@
 /* Smaller differences are called none: set-ups run in turn differ by about as much. */
 #define SAME 0.03
 
-#define MAX_METRICS (8 + 4 * DMSC_NR_CLASSES)
+#define MAX_METRICS (9 + 4 * DMSC_NR_CLASSES)
 #define MAX_DOTS    200 /* iterations drawn of a set-up */
 
 enum group { GROUP_ITERATION, GROUP_BETWEEN, GROUP_NETWORK, GROUP_LOCAL, NR_GROUPS };
@@ -81,7 +81,7 @@ static double busiest(const struct report *r, const struct report_setup *s)
 
 static uint32_t metrics(const struct report *r, struct metric *list)
 {
-	struct metric *median, *p95, *bulk, *retransmits, *host, *fabric, *link, *idle;
+	struct metric *median, *p95, *bulk, *retransmits, *host, *fabric, *link, *idle, *daemons;
 	uint32_t nr = 0, s, c;
 
 	median = metric_new(list, &nr, GROUP_ITERATION, number_time);
@@ -106,6 +106,9 @@ static uint32_t metrics(const struct report *r, struct metric *list)
 	strcpy(idle->name, "CPU idle");
 	idle->judged = false;
 	idle->more_is_better = true;
+	daemons = metric_new(list, &nr, GROUP_NETWORK, number_percent);
+	strcpy(daemons->name, "CPU of the daemons");
+	daemons->judged = false;
 	for (s = 0; s < r->nr_setups; s++) {
 		median->value[s] = r->setups[s].median;
 		p95->value[s] = r->setups[s].p95;
@@ -115,6 +118,7 @@ static uint32_t metrics(const struct report *r, struct metric *list)
 		fabric->value[s] = r->setups[s].fabric_drops;
 		link->value[s] = busiest(r, &r->setups[s]);
 		idle->value[s] = r->setups[s].cpu_idle;
+		daemons->value[s] = r->setups[s].cpu_daemons;
 	}
 	for (c = 0; c < DMSC_NR_CLASSES; c++)
 		metric_completion(r, list, &nr, GROUP_LOCAL, report_class_order[c]);

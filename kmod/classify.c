@@ -34,16 +34,12 @@ static u8 classify_ipv6(const struct sk_buff *skb, int offset)
 	return dmsc_class_of_dscp[ipv6_get_dsfield(ip6) >> 2];
 }
 
-u8 dmsc_classify_unmarked(const struct sk_buff *skb)
+u8 dmsc_classify_other(const struct sk_buff *skb)
 {
 	int offset = skb_network_offset(skb);
 	const struct iphdr *ip;
 	struct iphdr _ip;
 
-	/* Nearly all, in the shortest way; others may have a VLAN's header in front. */
-	if (likely(skb->protocol == htons(ETH_P_IP) &&
-		   offset + (int)sizeof(*ip) <= (int)skb_headlen(skb)))
-		return dmsc_class_of_dscp[((const struct iphdr *)(skb->data + offset))->tos >> 2];
 	switch (skb_protocol(skb, true)) {
 	case htons(ETH_P_ARP):
 		return DMSC_CLASS_CONTROL;

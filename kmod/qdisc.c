@@ -9,6 +9,7 @@
 #include <net/pkt_cls.h>
 
 #include "compat/compat.h"
+#include "core/fast.h"
 #include "qdisc.h"
 
 /* How late the watchdog may be, so that timers can be served together. */
@@ -68,7 +69,7 @@ static int enqueue_overlimit(struct sk_buff *skb, struct Qdisc *sch, struct dmsc
 	return NET_XMIT_SUCCESS;
 }
 
-static int enqueue_one(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,
+static noinline int enqueue_one(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,
 		       struct sk_buff **to_free)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
@@ -83,7 +84,7 @@ static int enqueue_one(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue
 }
 
 /* A packet of several, one at a time. Parents will have counted one. */
-static int enqueue_segments(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,
+static noinline int enqueue_segments(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,
 			    struct sk_buff **to_free)
 {
 	netdev_features_t features = netif_skb_features(skb);
@@ -112,24 +113,43 @@ static int enqueue_segments(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_
 	return NET_XMIT_SUCCESS;
 }
 
-static int dmsc_enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
+/* What is not planned, and what needs more than to be queued. */
+static noinline int enqueue_slow(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
 	struct dmsc_verdict v = dmsc_classify(skb);
 	struct dmsc_queue *queue;
 	bool hashed;
 
-	dmsc_sample_if_due(q);
 	/* The hash is only taken where it is looked at. */
 	hashed = !v.slot && q->sched.class[v.class].cfg.fair;
 	queue = dmsc_sched_queue(&q->sched, v.slot, v.class, hashed ? skb_get_hash(skb) : 0);
+	if (unlikely(dmsc_sample_due(q)))
+		dmsc_sample(q);
 	if (unlikely(q->sched.nr_shaped)) {
 		q->used |= 1U << v.class;
 		if (skb_is_gso(skb) &&
 		    dmsc_sched_overshoots(&q->sched, queue, qdisc_pkt_len(skb)))
 			return enqueue_segments(skb, sch, queue, to_free);
 	}
-	return enqueue_one(skb, sch, queue, to_free);
+	if (unlikely(!dmsc_enqueue_fast(&q->sched, queue, dmsc_pkt_of(skb), true)))
+		return enqueue_one(skb, sch, queue, to_free);
+	qdisc_qlen_inc(sch);
+	qdisc_qstats_backlog_inc(sch, skb);
+	return NET_XMIT_SUCCESS;
+}
+
+static int dmsc_enqueue(struct sk_buff *skb, struct Qdisc *sch, struct sk_buff **to_free)
+{
+	struct dmsc_qdisc *q = qdisc_priv(sch);
+	struct dmsc_queue *queue = dmsc_planned_queue(&q->sched, skb);
+
+	if (unlikely(!queue || q->sched.nr_shaped || dmsc_sample_due(q) ||
+		     !dmsc_enqueue_fast(&q->sched, queue, dmsc_pkt_of(skb), false)))
+		return enqueue_slow(skb, sch, to_free);
+	qdisc_qlen_inc(sch);
+	qdisc_qstats_backlog_inc(sch, skb);
+	return NET_XMIT_SUCCESS;
 }
 
 /* Packets are held back: come again when one may go. */
@@ -149,11 +169,22 @@ void dmsc_kick(struct dmsc_qdisc *q)
 		qdisc_watchdog_schedule_ns(&q->watchdog, ktime_get_ns());
 }
 
-static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
+/* @p left the core. */
+static __always_inline struct sk_buff *take_off(struct Qdisc *sch, struct dmsc_pkt *p)
+{
+	struct sk_buff *skb = dmsc_skb_of(p);
+
+	skb_mark_not_on_list(skb);
+	qdisc_qlen_dec(sch);
+	qdisc_qstats_backlog_dec(sch, skb);
+	qdisc_bstats_update(sch, skb);
+	return skb;
+}
+
+static noinline struct sk_buff *dequeue_slow(struct Qdisc *sch)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
 	struct dmsc_pkt *dropped, *p;
-	struct sk_buff *skb;
 
 	if (unlikely(q->sched.nr_shaped) && (sch->flags & TCQ_F_ONETXQUEUE))
 		dmsc_siblings_update(q);
@@ -165,12 +196,15 @@ static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
 	/* Before this packet is taken off, so that parents see what was dropped alone. */
 	if (unlikely(dropped))
 		drop_chain(sch, dropped, NULL);
-	skb = dmsc_skb_of(p);
-	skb_mark_not_on_list(skb);
-	qdisc_qlen_dec(sch);
-	qdisc_qstats_backlog_dec(sch, skb);
-	qdisc_bstats_update(sch, skb);
-	return skb;
+	return take_off(sch, p);
+}
+
+static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
+{
+	struct dmsc_qdisc *q = qdisc_priv(sch);
+	struct dmsc_pkt *p = dmsc_dequeue_fast(&q->sched);
+
+	return likely(p) ? take_off(sch, p) : dequeue_slow(sch);
 }
 
 static struct sk_buff *dmsc_peek(struct Qdisc *sch)

@@ -2,11 +2,14 @@
 #ifndef DMSC_QDISC_H
 #define DMSC_QDISC_H
 
+#include <linux/if_ether.h>
+#include <linux/ip.h>
 #include <linux/skbuff.h>
 #include <linux/workqueue.h>
 #include <net/pkt_sched.h>
 #include <net/sch_generic.h>
 
+#include "core/dscp.h"
 #include "core/sched.h"
 
 /* What an event tells, as it was when it happened. */
@@ -60,7 +63,18 @@ struct dmsc_verdict {
 	u8 class;
 };
 
-u8 dmsc_classify_unmarked(const struct sk_buff *skb);
+u8 dmsc_classify_other(const struct sk_buff *skb);
+
+/* Nearly all are IPv4, in the packet's head; others may have a VLAN's header in front. */
+static inline u8 dmsc_classify_unmarked(const struct sk_buff *skb)
+{
+	int offset = skb_network_offset(skb);
+
+	if (likely(skb->protocol == htons(ETH_P_IP) &&
+		   offset + (int)sizeof(struct iphdr) <= (int)skb_headlen(skb)))
+		return dmsc_class_of_dscp[((const struct iphdr *)(skb->data + offset))->tos >> 2];
+	return dmsc_classify_other(skb);
+}
 
 static inline struct dmsc_verdict dmsc_classify(const struct sk_buff *skb)
 {
@@ -78,6 +92,20 @@ static inline struct dmsc_verdict dmsc_classify(const struct sk_buff *skb)
 	else
 		v.class = DMSC_CLASS_DEFAULT;
 	return v;
+}
+
+/* The queue that is planned for a packet; NULL: none of its slot and class is. */
+static inline struct dmsc_queue *dmsc_planned_queue(const struct dmsc_sched *s,
+						    const struct sk_buff *skb)
+{
+	u32 priority = skb->priority;
+	struct dmsc_queue *queue;
+
+	if ((priority & DMSC_PRIO_MAJOR_MASK) != DMSC_PRIO_MAJOR)
+		return NULL;
+	/* Slot 0 never has one, and no queue is of a class that does not exist. */
+	queue = s->slot[(priority & ~DMSC_PRIO_MAJOR_MASK) >> DMSC_PRIO_SLOT_SHIFT];
+	return queue && queue->class == (priority & DMSC_PRIO_CLASS_MASK) ? queue : NULL;
 }
 
 /* netlink.c */
@@ -99,10 +127,9 @@ void dmsc_event_drops(struct dmsc_qdisc *q);		/* root lock */
 void dmsc_sample(struct dmsc_qdisc *q);			/* root lock */
 
 /* Ten times a second the classes are looked at, if packets come. */
-static inline void dmsc_sample_if_due(struct dmsc_qdisc *q)
+static inline bool dmsc_sample_due(const struct dmsc_qdisc *q)
 {
-	if (unlikely(time_after_eq(jiffies, q->sample_at)))
-		dmsc_sample(q);
+	return unlikely(time_after_eq(jiffies, q->sample_at));
 }
 
 #endif /* DMSC_QDISC_H */

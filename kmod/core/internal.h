@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the scheduler's own files share; nobody else includes it. */
+/* What the scheduler's own files share. Others see it by fast.h only. */
 #ifndef DMSC_CORE_INTERNAL_H
 #define DMSC_CORE_INTERNAL_H
 

@@ -38,12 +38,9 @@ struct dmsc_queue *dmsc_ring_search(struct dmsc_ring *g)
 			list_move_tail(&q->active, &g->old);
 		} else if (q->head) {
 			return q;
-		} else if (fresh && !list_empty(&g->old)) {
-			list_move_tail(&q->active, &g->old);
 		} else {
-			list_del(&q->active);
-			q->listed = 0;
-			if (q == seen)
+			dmsc_ring_pass(g, q, fresh);
+			if (q == seen && !q->listed)
 				seen = NULL;
 		}
 	}

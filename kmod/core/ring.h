@@ -74,12 +74,33 @@ static inline void dmsc_end_turn(struct dmsc_sched_class *c, struct dmsc_queue *
 /* ring.c: the queue with packets whose turn it is; the group has one. */
 struct dmsc_queue *dmsc_ring_search(struct dmsc_ring *g);
 
-static inline struct dmsc_queue *dmsc_ring_pick(struct dmsc_ring *g)
+/*
+ * @q, the first of its list, may send, but has no packets any more: it waits out
+ * a round among the old ones, or leaves.
+ */
+static inline void dmsc_ring_pass(struct dmsc_ring *g, struct dmsc_queue *q, bool fresh)
 {
-	struct list_head *list = list_empty(&g->fresh) ? &g->old : &g->fresh;
-	struct dmsc_queue *q = list_first_entry(list, struct dmsc_queue, active);
+	if (fresh && !list_empty(&g->old)) {
+		list_move_tail(&q->active, &g->old);
+		return;
+	}
+	list_del(&q->active);
+	q->listed = 0;
+}
 
-	return likely(q->deficit > 0 && q->head) ? q : dmsc_ring_search(g);
+/* The same, if it is the first, or after one that ran empty; else NULL. */
+static inline struct dmsc_queue *dmsc_ring_first(struct dmsc_ring *g)
+{
+	bool fresh = !list_empty(&g->fresh);
+	struct dmsc_queue *q;
+
+	q = list_first_entry(fresh ? &g->fresh : &g->old, struct dmsc_queue, active);
+	if (q->deficit > 0 && !q->head) {
+		dmsc_ring_pass(g, q, fresh);
+		fresh = !list_empty(&g->fresh);
+		q = list_first_entry(fresh ? &g->fresh : &g->old, struct dmsc_queue, active);
+	}
+	return likely(q->deficit > 0 && q->head) ? q : NULL;
 }
 
 #endif /* DMSC_CORE_RING_H */

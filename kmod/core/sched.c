@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Between the classes, and a packet's way in and out. */
+#include "fast.h"
 #include "longest.h"
-#include "ring.h"
 #include "internal.h"
 
 const u8 dmsc_class_order[DMSC_NR_CLASSES] = {
@@ -15,76 +15,15 @@ const u8 dmsc_class_place[DMSC_NR_CLASSES] = {
 	[DMSC_CLASS_DEFAULT] = 6, [DMSC_CLASS_BULK] = 7,
 };
 
-/* ---- guarantees, on the byte clock ---- */
-
-/* The first class that is owed something; NULL: none is, until s->owed_from. */
-static struct dmsc_sched_class *owed_class(struct dmsc_sched *s)
-{
-	struct dmsc_sched_class *c;
-	u64 from = U64_MAX;
-	u32 m;
-
-	for (m = s->ready & s->shared; m; m &= m - 1) {
-		c = dmsc_class_at(s, __ffs(m));
-		if (s->sent > c->due)
-			return c;
-		from = min_t(u64, from, c->due);
-	}
-	s->owed_from = from;
-	return NULL;
-}
-
-/*
- * A class with a guarantee sent @len bytes, which the byte clock has counted: it
- * is due again when its share of what leaves meanwhile is as much. In its
- * ordinary turn it sends ahead of that, since what it got is part of its
- * guarantee, but by no more than DMSC_AHEAD_BYTES and a turn: else it would have
- * to wait for long when strict classes come to life. Not even a part of a byte is
- * taken back of what it was charged before, or it would be owed too early in time.
- */
-static void charge_guarantee(struct dmsc_sched *s, struct dmsc_sched_class *c, u32 len)
-{
-	u64 part = c->due_part + (u64)len * c->clock_per_byte, due, ahead;
-
-	due = c->due + (part >> DMSC_CLOCK_SHIFT);
-	if (!s->owed) {
-		ahead = s->sent + c->ahead + (part >> DMSC_CLOCK_SHIFT);
-		if (due >= ahead) {
-			if (ahead > c->due) {
-				c->due = ahead;
-				c->due_part = 0;
-			}
-			return;
-		}
-	}
-	c->due = due;
-	c->due_part = part & ((1U << DMSC_CLOCK_SHIFT) - 1);
-}
-
-/*
- * A class that may go, or may not any longer. What was owed to it is not owed
- * later; but what it took beyond its part it took.
- */
+/* A class that may go, or may not any longer. */
 void dmsc_class_refresh(struct dmsc_sched *s, struct dmsc_sched_class *c)
 {
-	u32 bit = c->bit;
+	bool may_go = c->busy && !(s->held & c->bit), could = s->ready & c->bit;
 
-	if (c->busy && !(s->held & bit)) {
-		if (!(s->ready & bit)) {
-			c->due = max_t(u64, c->due, s->sent);
-			if (c->cfg.share)
-				s->owed_from = min_t(u64, s->owed_from, c->due);
-		}
-		s->ready |= bit;
-		return;
-	}
-	if (!(s->ready & bit))
-		return;
-	s->ready &= ~bit;
-	c->deficit = min_t(s32, c->deficit, 0);
-	/* Its turn ends, or a class with one packet at a time would keep it. */
-	if (bit == 1U << s->round)
-		s->round = (s->round + 1) % DMSC_NR_CLASSES;
+	if (may_go && !could)
+		dmsc_class_ready(s, c);
+	else if (!may_go && could)
+		dmsc_class_rest(s, c);
 }
 
 /* ---- in ---- */
@@ -145,14 +84,6 @@ static bool room(const struct dmsc_sched *s, const struct dmsc_sched_class *c, u
 	return (u64)c->n.backlog_bytes + len <= c->cfg.limit &&
 	       s->backlog_packets < s->limit_packets &&
 	       (u64)s->backlog_bytes + len <= s->limit_bytes;
-}
-
-/* Neither a drop nor a mark is near, so that nothing more has to be looked at. */
-static bool calm(const struct dmsc_sched *s, const struct dmsc_sched_class *c, u32 len)
-{
-	return (u64)c->n.backlog_bytes + len <= c->calm &&
-	       s->backlog_packets + 1 < s->calm_packets &&
-	       (u64)s->backlog_bytes + len < s->calm_bytes;
 }
 
 /* Which class must give way to a packet of class @c? NULL: there is room. */
@@ -219,57 +150,25 @@ static bool congested(const struct dmsc_sched *s, const struct dmsc_sched_class 
 	return over_part(s, c, 0);
 }
 
-static u32 codel_now(struct dmsc_sched *s)
-{
-	return dmsc_now(s) >> DMSC_CODEL_SHIFT;
-}
-
-/* @q has its first packet. */
-static inline void queue_start(struct dmsc_sched *s, struct dmsc_sched_class *c,
-			       struct dmsc_queue *q)
-{
-	if (unlikely(q->special)) {
-		dmsc_queue_place(s, q);
-		return;
-	}
-	dmsc_ring_join(c, q, q->rank, true);
-	q->place = DMSC_PLACE_GROUP;
-	if (!c->busy++)
-		dmsc_class_refresh(s, c);
-}
-
 struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 				    struct dmsc_pkt *p)
 {
 	struct dmsc_sched_class *c = &s->class[q->class];
 	struct dmsc_pkt *dropped = NULL;
-	u32 len = dmsc_pkt_len(p), time;
+	u32 len = dmsc_pkt_len(p);
 	bool near;
 
 	s->now = 0;
 	s->pending = NULL;
-	dmsc_pkt_link(p, NULL);
-	near = !calm(s, c, len);
+	near = !dmsc_calm(s, c, len);
 	if (unlikely(near) && !room(s, c, len) && !make_room(s, q, len, &dropped)) {
 		count_refused(s, q, len);
 		dmsc_pkt_link(p, dropped);
 		return p;
 	}
-	dmsc_count_in(&q->n, 1, len);
-	dmsc_count_in(&c->n, 1, len);
-	s->backlog += dmsc_backlog(1, len);
-	if (q->head) {
-		dmsc_pkt_link(q->tail, p);
-		q->tail = p;
-	} else {
-		q->head = p;
-		q->tail = p;
-		queue_start(s, c, q);
-	}
-	if (c->extra & DMSC_EXTRA_CODEL) {
-		time = codel_now(s);
-		dmsc_pkt_stamp(p, time ? time : 1);
-	}
+	if (c->extra & DMSC_EXTRA_CODEL)
+		dmsc_pkt_stamp(p, dmsc_codel_stamp(s));
+	dmsc_queue_put(s, c, q, p, len, q->special);
 	if (unlikely(c->extra & DMSC_EXTRA_SIZED))
 		dmsc_longest_resize(c, q);
 	if (unlikely(near) && c->cfg.ecn && congested(s, c))
@@ -283,10 +182,10 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 static struct dmsc_sched_class *weighted_pick(struct dmsc_sched *s)
 {
 	u32 ready = s->ready & ~s->strict, m, i;
-	struct dmsc_sched_class *c = dmsc_class_at(s, s->round);
+	struct dmsc_sched_class *c = dmsc_weighted_next(s, ready);
 	s32 rounds = DMSC_QUANTUM_MAX;
 
-	if ((ready & c->bit) && c->deficit > 0)
+	if (c)
 		return c;
 
 	/* Rounds in which no class would get a deficit above 0 are skipped. */
@@ -321,7 +220,7 @@ static __always_inline struct dmsc_sched_class *sched_pick(struct dmsc_sched *s)
 
 	s->choice = 0;
 	if (unlikely(s->sent > s->owed_from)) {
-		c = owed_class(s);
+		c = dmsc_owed_next(s);
 		if (c) {
 			s->owed = true;
 			return c;
@@ -341,14 +240,15 @@ static __always_inline struct dmsc_sched_class *sched_pick(struct dmsc_sched *s)
 static __always_inline struct dmsc_queue *class_pick(struct dmsc_sched_class *c)
 {
 	u32 first = c->groups ? __ffs64(c->groups) : DMSC_NR_GROUPS;
+	struct dmsc_queue *q;
 
 	if (unlikely(c->extra & DMSC_EXTRA_SHORTEST)) {
-		struct dmsc_queue *q = container_of(c->shortest.root, struct dmsc_queue, node);
-
+		q = container_of(c->shortest.root, struct dmsc_queue, node);
 		if (q->rank <= first)
 			return q;
 	}
-	return dmsc_ring_pick(&c->group[first]);
+	q = dmsc_ring_first(&c->group[first]);
+	return likely(q) ? q : dmsc_ring_search(&c->group[first]);
 }
 
 /* Leaves at least one packet in @q. */
@@ -358,16 +258,12 @@ static void codel(struct dmsc_sched *s, struct dmsc_queue *q, struct dmsc_pkt **
 	struct dmsc_pkt *p = q->head;
 	u32 now, time;
 
-	if (q->n.backlog_bytes - dmsc_pkt_len(p) <= s->mtu) {
+	if (likely(!dmsc_codel_late(s, &s->class[q->class], q))) {
 		dmsc_codel_idle(&q->cv);
 		return;
 	}
-	now = codel_now(s);
+	now = dmsc_now(s) >> DMSC_CODEL_SHIFT;
 	time = dmsc_pkt_time(p);
-	if (likely(!time || now - time < params->target)) {
-		dmsc_codel_idle(&q->cv);
-		return;
-	}
 	while (dmsc_codel_drop(&q->cv, params, now, time ? now - time : 0,
 			       q->n.backlog_bytes - dmsc_pkt_len(p), s->mtu)) {
 		if (mark(s, q, p))
@@ -422,29 +318,6 @@ static void hold_class(struct dmsc_sched *s, struct dmsc_sched_class *c, u32 len
 	}
 }
 
-/* @q sent @len bytes. What is not special waits in the ring of its rank. */
-static inline void queue_served(struct dmsc_sched *s, struct dmsc_sched_class *c,
-				struct dmsc_queue *q, u32 len)
-{
-	if (unlikely(q->special)) {
-		dmsc_queue_served_special(s, q, len);
-		return;
-	}
-	q->deficit -= dmsc_charge(len);
-	if (!q->head) {
-		dmsc_ring_leave(c, q);
-		q->place = DMSC_PLACE_NONE;
-		if (c->extra & DMSC_EXTRA_CODEL)
-			dmsc_codel_idle(&q->cv);
-		if (!--c->busy)
-			dmsc_class_refresh(s, c);
-		if (!dmsc_listed(c, q))
-			return;
-	}
-	if (q->deficit <= 0)
-		dmsc_end_turn(c, q);
-}
-
 struct dmsc_pkt *dmsc_sched_dequeue(struct dmsc_sched *s, struct dmsc_pkt **dropped)
 {
 	struct dmsc_sched_class *c;
@@ -455,23 +328,15 @@ struct dmsc_pkt *dmsc_sched_dequeue(struct dmsc_sched *s, struct dmsc_pkt **drop
 	if (!q)
 		return NULL;
 	s->pending = NULL;
-	p = q->head;
+	p = dmsc_queue_take(s, c, q, s->owed, s->turn);
 	len = dmsc_pkt_len(p);
-	s->sent += len;
-	if (c->clock_per_byte)
-		charge_guarantee(s, c, len);
-	/* What was owed is no part of the turns, or debts would grow without end. */
-	if (s->turn) {
-		c->deficit -= dmsc_charge(len);
-		if (c->deficit <= 0 && c->bit == 1U << s->round)
-			s->round = (s->round + 1) % DMSC_NR_CLASSES;
+	if (unlikely(q->special)) {
+		dmsc_queue_served_special(s, q, len);
+	} else {
+		dmsc_queue_served(s, c, q, len);
+		if (!q->head && c->extra & DMSC_EXTRA_CODEL)
+			dmsc_codel_idle(&q->cv);
 	}
-
-	q->head = dmsc_pkt_next(p);
-	dmsc_count_out(&q->n, len);
-	dmsc_count_out(&c->n, len);
-	s->backlog -= dmsc_backlog(1, len);
-	queue_served(s, c, q, len);
 	if (unlikely(c->extra & (DMSC_EXTRA_SIZED | DMSC_EXTRA_CEIL))) {
 		if (c->extra & DMSC_EXTRA_SIZED)
 			dmsc_longest_sent(c, q);

@@ -22,7 +22,7 @@
  */
 #include <string.h>
 
-#include "kmod/core/sched.h"
+#include "kmod/core/fast.h"
 #include "selftests/fuzz/input.h"
 
 #define NR_KEYS	    16 /* flows of a class: 0..7 slots 1..8, the others hashes 8..15 */
@@ -76,6 +76,7 @@ static struct book {
 	struct book_ceil ceil[NR_SLOTS + 1]; /* of slots */
 	struct dmsc_pkt *peeked;
 	bool passes; /* the choice that a peek made passes a class above */
+	bool short_way; /* whether the next goes in, or out, that way */
 	u32 number;
 	u32 longest; /* packet so far, bytes charged */
 	u64 now;     /* ns */
@@ -481,6 +482,15 @@ static bool is_owed(u32 id)
 				(unsigned __int128)books->owed_total << DMSC_CLOCK_SHIFT;
 }
 
+/* @p of @q goes next, or went. */
+static void check_choice(const struct dmsc_queue *q, const struct packet *p)
+{
+	check_rank(q);
+	/* It counts when it leaves: what comes before may undo the choice. */
+	b->passes = passes_another(p->class);
+	FUZZ_CHECK(!b->passes || is_owed(p->class), "class %u passes, not owed", p->class);
+}
+
 static struct dmsc_pkt *peek(void)
 {
 	bool chosen_before = b->s.pending;
@@ -495,31 +505,76 @@ static struct dmsc_pkt *peek(void)
 		FUZZ_CHECK(dmsc_sched_next(&b->s) > b->now && dmsc_sched_next(&b->s) != U64_MAX,
 			   "held back, and no time when not");
 	}
-	if (p && !chosen_before) {
-		check_rank(b->s.pending);
-		struct packet *chosen = packet_of(p);
-
-		/* It counts when it leaves: what comes before may undo the choice. */
-		b->passes = passes_another(chosen->class);
-		FUZZ_CHECK(!b->passes || is_owed(chosen->class), "class %u passes, not owed",
-			   chosen->class);
-	}
+	if (p && !chosen_before)
+		check_choice(b->s.pending, packet_of(p));
 	b->peeked = p;
+	return p;
+}
+
+/*
+ * The packet that went the short way, the queue that has one less now, and
+ * whether its class was owed it.
+ */
+static struct dmsc_pkt *dequeue_fast(struct dmsc_queue **from, bool *owed)
+{
+	u32 before[DMSC_NR_CLASSES][NR_QUEUES] = { 0 }, id, i;
+	const struct dmsc_sched_class *c;
+	struct dmsc_queue *q;
+	struct dmsc_pkt *p;
+
+	*owed = false;
+	for (id = 0; id < DMSC_NR_CLASSES; id++) {
+		c = &b->s.class[id];
+		if (b->s.ready & b->s.shared & c->bit && b->s.sent > c->due)
+			*owed = true;
+		for (i = 0; i < NR_QUEUES; i++) {
+			q = queue_at(id, i);
+			before[id][i] = q ? q->n.backlog_packets : 0;
+		}
+	}
+	p = dmsc_dequeue_fast(&b->s);
+	if (!p)
+		return NULL;
+	*from = NULL;
+	for (id = 0; id < DMSC_NR_CLASSES; id++) {
+		for (i = 0; i < NR_QUEUES; i++) {
+			q = queue_at(id, i);
+			if (q && q->n.backlog_packets != before[id][i])
+				*from = q;
+		}
+	}
+	FUZZ_CHECK(*from, "of no queue");
+	check_choice(*from, packet_of(p));
+	return p;
+}
+
+/* As the qdisc does, or as it does with one that was peeked at. */
+static struct dmsc_pkt *take(struct dmsc_queue **from, bool *owed)
+{
+	struct dmsc_pkt *p = NULL, *got, *dropped;
+
+	b->short_way = !b->short_way;
+	if (b->short_way)
+		p = dequeue_fast(from, owed);
+	if (p)
+		return p;
+	p = peek();
+	*owed = b->s.owed;
+	*from = b->s.pending;
+	got = dmsc_sched_dequeue(&b->s, &dropped);
+	FUZZ_CHECK(got == p && !dropped, "not what peek showed");
 	return p;
 }
 
 static void dequeue(void)
 {
-	struct dmsc_pkt *p = peek(), *got, *dropped;
 	struct packet *packet;
 	struct dmsc_queue *q;
+	struct dmsc_pkt *p;
 	bool owed;
 	u32 i;
 
-	owed = b->s.owed;
-	q = b->s.pending;
-	got = dmsc_sched_dequeue(&b->s, &dropped);
-	FUZZ_CHECK(got == p && !dropped, "not what peek showed");
+	p = take(&q, &owed);
 	b->peeked = NULL;
 	if (!p) {
 		if (b->s.backlog_packets)
@@ -650,7 +705,10 @@ static void enqueue(u8 where, u32 len)
 	books->packets++;
 	books->bytes += len;
 	b->touched |= 1U << id;
-	dropped = dmsc_sched_enqueue(&b->s, queue_of(id, key), &p->p);
+	if (b->short_way && dmsc_enqueue_fast(&b->s, queue_of(id, key), &p->p, b->number & 2))
+		dropped = NULL;
+	else
+		dropped = dmsc_sched_enqueue(&b->s, queue_of(id, key), &p->p);
 	b->peeked = NULL;
 	refused = dropped == &p->p;
 	if (dropped)

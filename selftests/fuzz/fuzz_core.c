@@ -75,7 +75,7 @@ static struct book {
 	struct pair pairs[DMSC_NR_CLASSES][DMSC_NR_CLASSES];
 	struct book_ceil ceil[NR_SLOTS + 1]; /* of slots */
 	struct dmsc_pkt *peeked;
-	bool passes; /* the choice that a peek made passes a class above */
+	bool passes;	/* the choice that a peek made passes a class above */
 	bool short_way; /* whether the next goes in, or out, that way */
 	u32 number;
 	u32 longest; /* packet so far, bytes charged */

@@ -69,8 +69,8 @@ static int enqueue_overlimit(struct sk_buff *skb, struct Qdisc *sch, struct dmsc
 	return NET_XMIT_SUCCESS;
 }
 
-static noinline int enqueue_one(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,
-		       struct sk_buff **to_free)
+static noinline int enqueue_one(struct sk_buff *skb, struct Qdisc *sch,
+				struct dmsc_queue *queue, struct sk_buff **to_free)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
 	struct dmsc_pkt *dropped;
@@ -84,8 +84,8 @@ static noinline int enqueue_one(struct sk_buff *skb, struct Qdisc *sch, struct d
 }
 
 /* A packet of several, one at a time. Parents will have counted one. */
-static noinline int enqueue_segments(struct sk_buff *skb, struct Qdisc *sch, struct dmsc_queue *queue,
-			    struct sk_buff **to_free)
+static noinline int enqueue_segments(struct sk_buff *skb, struct Qdisc *sch,
+				     struct dmsc_queue *queue, struct sk_buff **to_free)
 {
 	netdev_features_t features = netif_skb_features(skb);
 	unsigned int whole = qdisc_pkt_len(skb), len = 0;
@@ -199,11 +199,26 @@ static noinline struct sk_buff *dequeue_slow(struct Qdisc *sch)
 	return take_off(sch, p);
 }
 
+/* Out of line, so that what needs no clock does without what a call to it takes. */
+static noinline struct sk_buff *dequeue_codel(struct Qdisc *sch, struct dmsc_pick pick)
+{
+	struct dmsc_qdisc *q = qdisc_priv(sch);
+	struct dmsc_pkt *p = dmsc_take_fast(&q->sched, pick, true);
+
+	return likely(p) ? take_off(sch, p) : dequeue_slow(sch);
+}
+
 static struct sk_buff *dmsc_dequeue(struct Qdisc *sch)
 {
 	struct dmsc_qdisc *q = qdisc_priv(sch);
-	struct dmsc_pkt *p = dmsc_dequeue_fast(&q->sched);
+	struct dmsc_pick pick = dmsc_pick_fast(&q->sched);
+	struct dmsc_pkt *p;
 
+	if (unlikely(!pick.class))
+		return dequeue_slow(sch);
+	if (pick.class->extra)
+		return dequeue_codel(sch, pick);
+	p = dmsc_take_fast(&q->sched, pick, false);
 	return likely(p) ? take_off(sch, p) : dequeue_slow(sch);
 }
 

@@ -93,9 +93,9 @@ static __always_inline bool dmsc_enqueue_fast(struct dmsc_sched *s, struct dmsc_
 {
 	struct dmsc_sched_class *c = &s->class[q->class];
 	u32 extra = c->extra & (DMSC_EXTRA_CODEL | DMSC_EXTRA_SIZED);
-	u32 len = dmsc_pkt_len(p);
+	u32 may = codel ? DMSC_EXTRA_CODEL : 0, len = dmsc_pkt_len(p);
 
-	if (unlikely(q->special || extra & ~(codel ? DMSC_EXTRA_CODEL : 0U) || !dmsc_calm(s, c, len)))
+	if (unlikely(q->special || extra & ~may || !dmsc_calm(s, c, len)))
 		return false;
 	s->pending = NULL;
 	dmsc_queue_put(s, c, q, p, len, false);
@@ -231,44 +231,67 @@ static __always_inline bool dmsc_codel_late(struct dmsc_sched *s, const struct d
 	return time && (u32)(dmsc_now(s) >> DMSC_CODEL_SHIFT) - time >= c->codel.target;
 }
 
+/* The class that goes next, and why. */
+struct dmsc_pick {
+	struct dmsc_sched_class *class;	/* NULL: it is for dmsc_sched_dequeue() to find */
+	bool owed, turn;		/* as in struct dmsc_sched */
+};
+
+/* One is ready. No class: all whose turn it could be owe more than a quantum. */
+static __always_inline struct dmsc_pick dmsc_pick_class(struct dmsc_sched *s)
+{
+	u32 ready = s->ready, strict = ready & s->strict;
+	struct dmsc_pick pick = { 0 };
+
+	if (s->sent > s->owed_from) {
+		pick.class = dmsc_owed_next(s);
+		if (pick.class) {
+			pick.owed = true;
+			return pick;
+		}
+	}
+	/* A weighted class that is alone has every turn, and nobody to owe anything to. */
+	pick.turn = !strict && ready & (ready - 1);
+	if (pick.turn)
+		pick.class = dmsc_weighted_next(s, ready);
+	else
+		pick.class = dmsc_class_at(s, __ffs(strict ? strict : ready));
+	return pick;
+}
+
+static __always_inline struct dmsc_pick dmsc_pick_fast(struct dmsc_sched *s)
+{
+	struct dmsc_pick none = { 0 };
+
+	if (unlikely(s->nr_shaped || s->pending || !s->ready))
+		return none;
+	return dmsc_pick_class(s);
+}
+
 /**
- * dmsc_dequeue_fast - the packet that goes next, if it is easily found
+ * dmsc_take_fast - the packet of the chosen class that goes next, if it is easily found
+ * @codel: also where the clock is read for that
  *
  * NULL: none was taken, it is for dmsc_sched_dequeue().
  */
-static __always_inline struct dmsc_pkt *dmsc_dequeue_fast(struct dmsc_sched *s)
+static __always_inline struct dmsc_pkt *dmsc_take_fast(struct dmsc_sched *s,
+						       struct dmsc_pick pick, bool codel)
 {
-	u32 ready = s->ready, strict = ready & s->strict;
-	struct dmsc_sched_class *c = NULL;
-	bool owed = false, turn = false;
+	struct dmsc_sched_class *c = pick.class;
 	struct dmsc_queue *q;
 	struct dmsc_pkt *p;
 
-	if (unlikely(s->nr_shaped || s->pending || !ready))
+	if (unlikely(c->extra & ~(codel ? DMSC_EXTRA_CODEL : 0)))
 		return NULL;
-	if (s->sent > s->owed_from)
-		c = dmsc_owed_next(s);
-	if (c) {
-		owed = true;
-	} else if (strict || !(ready & (ready - 1))) {
-		/* A weighted class that is alone has every turn, and nobody to owe to. */
-		c = dmsc_class_at(s, __ffs(strict ? strict : ready));
-	} else {
-		c = dmsc_weighted_next(s, ready);
-		turn = true;
-	}
-	if (!c || unlikely(c->extra & ~DMSC_EXTRA_CODEL))
+	if (unlikely(!dmsc_ring_first(&c->group[__ffs64(c->groups)], &q) || q->special))
 		return NULL;
-	q = dmsc_ring_first(&c->group[__ffs64(c->groups)]);
-	if (unlikely(!q || q->special))
-		return NULL;
-	if (c->extra) {
+	if (codel && c->extra) {
 		s->now = 0;
 		if (dmsc_codel_late(s, c, q))
 			return NULL;
 		dmsc_codel_idle(&q->cv);
 	}
-	p = dmsc_queue_take(s, c, q, owed, turn);
+	p = dmsc_queue_take(s, c, q, pick.owed, pick.turn);
 	dmsc_queue_served(s, c, q, dmsc_pkt_len(p));
 	return p;
 }

@@ -27,21 +27,20 @@ struct dmsc_queue *dmsc_ring_search(struct dmsc_ring *g)
 	bool fresh;
 
 	for (;;) {
-		fresh = !list_empty(&g->fresh);
-		q = list_first_entry(fresh ? &g->fresh : &g->old, struct dmsc_queue, active);
-		if (q->deficit <= 0) {
-			if (q == seen)
-				skip_rounds(g);
-			else if (!seen)
-				seen = q;
-			q->deficit += q->quantum;
-			list_move_tail(&q->active, &g->old);
-		} else if (q->head) {
-			return q;
-		} else {
+		fresh = dmsc_ring_head(g, &q);
+		if (q->deficit > 0) {
+			if (q->head)
+				return q;
 			dmsc_ring_pass(g, q, fresh);
 			if (q == seen && !q->listed)
 				seen = NULL;
+			continue;
 		}
+		if (q == seen)
+			skip_rounds(g);
+		else if (!seen)
+			seen = q;
+		q->deficit += q->quantum;
+		list_move_tail(&q->active, &g->old);
 	}
 }

@@ -88,19 +88,26 @@ static inline void dmsc_ring_pass(struct dmsc_ring *g, struct dmsc_queue *q, boo
 	q->listed = 0;
 }
 
-/* The same, if it is the first, or after one that ran empty; else NULL. */
-static inline struct dmsc_queue *dmsc_ring_first(struct dmsc_ring *g)
+static inline bool dmsc_ring_head(const struct dmsc_ring *g, struct dmsc_queue **q)
 {
 	bool fresh = !list_empty(&g->fresh);
-	struct dmsc_queue *q;
 
-	q = list_first_entry(fresh ? &g->fresh : &g->old, struct dmsc_queue, active);
-	if (q->deficit > 0 && !q->head) {
-		dmsc_ring_pass(g, q, fresh);
-		fresh = !list_empty(&g->fresh);
-		q = list_first_entry(fresh ? &g->fresh : &g->old, struct dmsc_queue, active);
-	}
-	return likely(q->deficit > 0 && q->head) ? q : NULL;
+	*q = list_first_entry(fresh ? &g->fresh : &g->old, struct dmsc_queue, active);
+	return fresh;
+}
+
+/* The same, if it is the first, or after one that ran empty. */
+static inline bool dmsc_ring_first(struct dmsc_ring *g, struct dmsc_queue **q)
+{
+	bool fresh = dmsc_ring_head(g, q);
+
+	if (likely((*q)->deficit > 0 && (*q)->head))
+		return true;
+	if ((*q)->deficit <= 0)
+		return false;
+	dmsc_ring_pass(g, *q, fresh);
+	dmsc_ring_head(g, q);
+	return likely((*q)->deficit > 0 && (*q)->head);
 }
 
 #endif /* DMSC_CORE_RING_H */

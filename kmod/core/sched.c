@@ -178,29 +178,28 @@ struct dmsc_pkt *dmsc_sched_enqueue(struct dmsc_sched *s, struct dmsc_queue *q,
 
 /* ---- out ---- */
 
-/* Deficit round robin among weighted classes, of which one is ready. */
-static struct dmsc_sched_class *weighted_pick(struct dmsc_sched *s)
+/*
+ * Deficit round robin among weighted classes, of which several are ready, after
+ * rounds in which none of them would get a deficit above 0.
+ */
+static struct dmsc_sched_class *weighted_search(struct dmsc_sched *s)
 {
-	u32 ready = s->ready & ~s->strict, m, i;
-	struct dmsc_sched_class *c = dmsc_weighted_next(s, ready);
 	s32 rounds = DMSC_QUANTUM_MAX;
+	struct dmsc_sched_class *c;
+	u32 m, i;
 
-	if (c)
-		return c;
-
-	/* Rounds in which no class would get a deficit above 0 are skipped. */
-	for (m = ready; rounds && m; m &= m - 1) {
+	for (m = s->ready; rounds && m; m &= m - 1) {
 		c = dmsc_class_at(s, __ffs(m));
 		rounds = min_t(s32, rounds, dmsc_rounds_to_wait(c->deficit, c->quantum));
 	}
-	for (m = ready; rounds && m; m &= m - 1) {
+	for (m = s->ready; rounds && m; m &= m - 1) {
 		c = dmsc_class_at(s, __ffs(m));
 		if (c->deficit <= 0)
 			c->deficit += rounds * c->quantum;
 	}
 
 	for (i = 0; i < DMSC_NR_CLASSES; i++) {
-		if (ready & 1U << s->round) {
+		if (s->ready & 1U << s->round) {
 			c = dmsc_class_at(s, s->round);
 			if (c->deficit <= 0)
 				c->deficit += c->quantum;
@@ -213,27 +212,13 @@ static struct dmsc_sched_class *weighted_pick(struct dmsc_sched *s)
 }
 
 /* One is ready. */
-static __always_inline struct dmsc_sched_class *sched_pick(struct dmsc_sched *s)
+static struct dmsc_sched_class *sched_pick(struct dmsc_sched *s)
 {
-	struct dmsc_sched_class *c;
-	u32 m;
+	struct dmsc_pick pick = dmsc_pick_class(s);
 
-	s->choice = 0;
-	if (unlikely(s->sent > s->owed_from)) {
-		c = dmsc_owed_next(s);
-		if (c) {
-			s->owed = true;
-			return c;
-		}
-	}
-	m = s->ready & s->strict;
-	if (!m)
-		m = s->ready;
-	/* A weighted class that is alone has every turn, and nobody to owe anything to. */
-	if (likely(m & s->strict || !(m & (m - 1))))
-		return dmsc_class_at(s, __ffs(m));
-	s->turn = true;
-	return weighted_pick(s);
+	s->owed = pick.owed;
+	s->turn = pick.turn;
+	return likely(pick.class) ? pick.class : weighted_search(s);
 }
 
 /* By rank, then what finishes soonest, then in turns. */
@@ -247,8 +232,8 @@ static __always_inline struct dmsc_queue *class_pick(struct dmsc_sched_class *c)
 		if (q->rank <= first)
 			return q;
 	}
-	q = dmsc_ring_first(&c->group[first]);
-	return likely(q) ? q : dmsc_ring_search(&c->group[first]);
+	return likely(dmsc_ring_first(&c->group[first], &q)) ? q :
+							       dmsc_ring_search(&c->group[first]);
 }
 
 /* Leaves at least one packet in @q. */

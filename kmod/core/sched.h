@@ -244,13 +244,8 @@ struct dmsc_sched {
 	u64 sent;			/* bytes that left, ever: the byte clock */
 	u64 owed_from;			/* until then, on it, no class is owed its share */
 	struct dmsc_queue *pending;	/* chosen by a peek; not taken, and nothing came since */
-	union {
-		struct {
-			bool owed;	/* the choice was made for a guarantee */
-			bool turn;	/* or for a weighted class's turn among others */
-		};
-		u16 choice;
-	};
+	bool owed;			/* the choice was made for a guarantee */
+	bool turn;			/* or for a weighted class's turn among others */
 	u64 now;			/* ns, of the current call; 0: not read yet */
 	struct dmsc_heap timers;	/* queues, by when their state changes */
 	const struct dmsc_sched_ops *ops;

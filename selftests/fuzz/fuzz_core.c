@@ -511,28 +511,23 @@ static struct dmsc_pkt *peek(void)
 	return p;
 }
 
-/*
- * The packet that went the short way, the queue that has one less now, and
- * whether its class was owed it.
- */
+/* The packet that went the short way, and the queue that has one less now. */
 static struct dmsc_pkt *dequeue_fast(struct dmsc_queue **from, bool *owed)
 {
 	u32 before[DMSC_NR_CLASSES][NR_QUEUES] = { 0 }, id, i;
-	const struct dmsc_sched_class *c;
+	struct dmsc_pick pick;
 	struct dmsc_queue *q;
 	struct dmsc_pkt *p;
 
-	*owed = false;
 	for (id = 0; id < DMSC_NR_CLASSES; id++) {
-		c = &b->s.class[id];
-		if (b->s.ready & b->s.shared & c->bit && b->s.sent > c->due)
-			*owed = true;
 		for (i = 0; i < NR_QUEUES; i++) {
 			q = queue_at(id, i);
 			before[id][i] = q ? q->n.backlog_packets : 0;
 		}
 	}
-	p = dmsc_dequeue_fast(&b->s);
+	pick = dmsc_pick_fast(&b->s);
+	*owed = pick.owed;
+	p = pick.class ? dmsc_take_fast(&b->s, pick, true) : NULL;
 	if (!p)
 		return NULL;
 	*from = NULL;

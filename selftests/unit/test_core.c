@@ -83,8 +83,10 @@ static u32 put(struct dmsc_sched *s, u32 slot, u32 class, u32 hash, u32 len)
 /* What CoDel dropped is freed; where the time stands still it drops nothing. */
 static struct dmsc_pkt *next(struct dmsc_sched *s)
 {
-	struct dmsc_pkt *dropped, *p = dmsc_dequeue_fast(s);
+	struct dmsc_pick pick = dmsc_pick_fast(s);
+	struct dmsc_pkt *dropped, *p;
 
+	p = pick.class ? dmsc_take_fast(s, pick, true) : NULL;
 	if (p)
 		return p;
 	p = dmsc_sched_dequeue(s, &dropped);

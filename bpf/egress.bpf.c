@@ -17,6 +17,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "choice.h"
+#include "deal.h"
 #include "fast.h"
 #include "filter.h"
 #include "packet.h"
@@ -232,6 +233,8 @@ static __always_inline void decide_socket(struct decision *d, struct __sk_buff *
 		ends_of_socket(&q->ends, sk);
 		q->ends.chosen = choice_of(sk);
 		resolve_packet(skb, q, s, c);
+		if (deal_due(s))
+			dmsc_deal(s, &q->ends.peer);
 	}
 	decide_stamp(d, s);
 	if (d->denied || !peer || sk->bound_dev_if)

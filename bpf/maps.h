@@ -6,7 +6,7 @@
  *
  * Memory: hash tables take their elements when they need them, so that a host
  * pays for its own tables and not for the limits; what is taken at load time
- * is about 12 MB, most of it hash buckets, and 5 MB for the service router.
+ * is about 14 MB, most of it hash buckets, and 5 MB for the service router.
  */
 #ifndef DMSC_BPF_MAPS_H
 #define DMSC_BPF_MAPS_H
@@ -96,6 +96,14 @@ struct {
 	__type(value, struct dmsc_set);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } dmsc_sets __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DMSC_MAX_DEALS);
+	__type(key, struct dmsc_deal_key);
+	__type(value, struct dmsc_deal);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_deals __weak SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -10,6 +10,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "choice.h"
+#include "deal.h"
 #include "events.h"
 #include "process.h"
 #include "router.h"
@@ -50,6 +51,8 @@ static __always_inline int connected(struct bpf_sock_addr *ctx, struct ends *e)
 	e->has_ports = true;
 	e->chosen = choice_of(ctx->sk);
 	dmsc_stamp_resolve(s, &c, current_instance(side_of(c.generation), s->cgroup_id), e, &p);
+	if (deal_due(s))
+		dmsc_deal(s, &e->peer);
 	return judged(s, &p, e, DMSC_HOOK_CONNECT);
 }
 

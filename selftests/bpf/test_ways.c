@@ -12,6 +12,7 @@
 #include "live.h"
 
 #define CONNS	24
+#define AT_ONCE 64   /* sockets of two threads */
 #define UDP_IN	5555 /* where encapsulated packets go */
 #define SID_END "fd05::e"
 #define SID_DX4 "fd05::4"
@@ -20,7 +21,7 @@
 static struct dmsc_set sets[1];
 static struct dmsc_encap encaps[2];
 
-/* All groups of the job to THERE over both rails, @w0 to @w1. */
+/* Whatever has a path takes both rails, @w0 to @w1. */
 static void program_set(uint16_t w0, uint16_t w1)
 {
 	tables_make(-1);
@@ -29,6 +30,8 @@ static void program_set(uint16_t w0, uint16_t w1)
 		sets[0].slot[i] = i * (w0 + w1) / DMSC_SET_SLOTS >= w0;
 	for (size_t i = 0; i < g.t.nr_groups; i++)
 		g.groups[i].path = DMSC_PATH_SET | 0;
+	for (size_t i = 0; i < g.t.nr_peers; i++)
+		g.peers[i].path = DMSC_PATH_SET | 0;
 	g.t.sets = sets;
 	g.t.nr_sets = 1;
 	env_program(dp, &g.t);
@@ -99,7 +102,7 @@ static void conns_close(struct conn *c)
 /* Each connection keeps to one path; another weight moves those that it has to. */
 static void spread_by_weight(void)
 {
-	int rail[CONNS], now, on1 = 0, moved = 0, back = 0;
+	int rail[CONNS], now, on1 = 0, due = 0, moved = 0, back = 0;
 	struct conn c[CONNS];
 
 	if (!dp)
@@ -115,19 +118,177 @@ static void spread_by_weight(void)
 		CHECK_EQ(next_rail(&c[i]), rail[i], "connection %d stays", i);
 		on1 += rail[i];
 	}
-	/* Each by the toss of a coin: all on one rail once in eight million runs. */
-	CHECK(on1 && on1 < CONNS, "%d of %d took rail 1", on1, CONNS);
+	CHECK_EQ(on1, CONNS / 2, "connections on rail 1");
 	/* From half to three quarters: nobody leaves rail 1. */
 	program_set(1, 3);
 	for (int i = 0; i < CONNS; i++) {
+		due += !rail[i] && sets[0].slot[stamp_of(c[i].client).hash % DMSC_SET_SLOTS];
 		now = next_rail(&c[i]);
 		moved += now && !rail[i];
 		back += !now && rail[i];
 	}
 	printf("# %d of %d on rail 1, then %d\n", on1, CONNS, on1 + moved - back);
 	CHECK_EQ(back, 0, "connections that moved to the path that lost weight");
-	CHECK(moved > 0, "nobody moved to the path that gained weight");
+	CHECK_EQ(moved, due, "connections that moved to the path that gained weight");
 	conns_close(c);
+}
+
+/* How many of @n sockets were dealt rail 1; all were dealt one. */
+static int dealt_on1(const int *fds, int n)
+{
+	int on1 = 0;
+
+	for (int i = 0; i < n; i++) {
+		struct dmsc_stamp s = stamp_of(fds[i]);
+
+		CHECK(s.flags & DMSC_STAMP_F_DEALT, "socket %d was not dealt a path", i);
+		CHECK_EQ(s.path, sets[0].path[sets[0].slot[s.hash % DMSC_SET_SLOTS]],
+			 "its number stands for its path");
+		on1 += s.path == PATH_R1;
+	}
+	return on1;
+}
+
+/* The few that a job opens are as its weights say, in each generation again. */
+static void dealt_by_weight(void)
+{
+	static const uint16_t weights[][2] = { { 1, 1 }, { 3, 1 }, { 1, 3 }, { 8, 8 } };
+	struct conn c[CONNS];
+	int fds[CONNS];
+
+	for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++) {
+		const uint16_t *w = weights[i];
+
+		program_set(w[0], w[1]);
+		conns_open(c, DMSC_CLASS_EXPERT);
+		for (int k = 0; k < CONNS; k++)
+			fds[k] = c[k].client;
+		/* The first eight, eight from the middle, all. */
+		CHECK_EQ(dealt_on1(fds, 8), 8 * w[1] / (w[0] + w[1]), "of eight, %u to %u", w[0],
+			 w[1]);
+		CHECK_EQ(dealt_on1(fds + 9, 8), 8 * w[1] / (w[0] + w[1]), "of eight later ones");
+		CHECK_EQ(dealt_on1(fds, CONNS), CONNS * w[1] / (w[0] + w[1]), "of all");
+		conns_close(c);
+	}
+}
+
+/* Connections that were accepted know their peer's address, and no more. */
+static void accepted_are_dealt(void)
+{
+	int fds[8], on1 = 0;
+	struct conn c[8];
+
+	program_set(1, 1);
+	c[0] = connect_in(cgroup_job, HERE, DMSC_CLASS_DATA);
+	for (int i = 1; i < 8; i++) {
+		c[i].client = sock_make(ns_there, SOCK_STREAM, THERE, 0);
+		sock_connect(c[i].client, HERE, PORT_HERE + DMSC_CLASS_DATA);
+		c[i].server = sock_accept(c[0].listener);
+	}
+	for (int i = 0; i < 8; i++) {
+		ping_pong(&c[i], 2);
+		fds[i] = c[i].server;
+		CHECK(stamp_of(fds[i]).flags & DMSC_STAMP_F_PASSIVE, "connection %d was accepted",
+		      i);
+	}
+	CHECK_EQ(dealt_on1(fds, 8), 4, "of eight that were accepted");
+	/* What they send is on those rails. */
+	watch();
+	for (int i = 0; i < 8; i++)
+		ping_pong(&c[i], 1);
+	on1 = tally(IPPROTO_TCP, PORT_HERE + DMSC_CLASS_DATA).rail[1];
+	CHECK(on1 >= 4, "%d of their packets on rail 1", on1);
+	for (int i = 7; i > 0; i--) {
+		sock_close(c[i].client);
+		sock_close(c[i].server);
+	}
+	conn_close(&c[0]);
+}
+
+/* Connections that are there before there is a set are dealt when there is one, and only then. */
+static void dealt_once(void)
+{
+	uint32_t number[CONNS];
+	struct conn c[CONNS];
+	int fds[CONNS];
+
+	program_rail(0);
+	conns_open(c, DMSC_CLASS_DATA);
+	for (int i = 0; i < CONNS; i++) {
+		fds[i] = c[i].client;
+		CHECK(!(stamp_of(fds[i]).flags & DMSC_STAMP_F_DEALT), "dealt without a set");
+	}
+	program_set(1, 1);
+	for (int i = 0; i < CONNS; i++)
+		next_rail(&c[i]);
+	CHECK_EQ(dealt_on1(fds, CONNS), CONNS / 2, "of those that were there");
+	for (int i = 0; i < CONNS; i++)
+		number[i] = stamp_of(fds[i]).hash;
+	program_set(1, 3);
+	for (int i = 0; i < CONNS; i++) {
+		next_rail(&c[i]);
+		CHECK_EQ(stamp_of(fds[i]).hash, number[i], "connection %d keeps its number", i);
+	}
+	conns_close(c);
+}
+
+struct opener {
+	int cpu, fds[AT_ONCE / 2];
+	pthread_barrier_t *start;
+};
+
+static void *open_all(void *arg)
+{
+	struct opener *o = arg;
+	struct sockaddr_storage to;
+	socklen_t len = sock_addr(&to, THERE, PORT_THERE + DMSC_CLASS_BULK);
+
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(o->cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+	pthread_barrier_wait(o->start);
+	for (int i = 0; i < AT_ONCE / 2; i++) {
+		if (connect(o->fds[i], (struct sockaddr *)&to, len))
+			return strerror(errno);
+	}
+	return NULL;
+}
+
+/* Two threads that connect at the same time: none of theirs is counted twice. */
+static void dealt_at_once(void)
+{
+	pthread_barrier_t start;
+	struct opener o[2];
+	pthread_t threads[2];
+	int on1 = 0;
+	void *why;
+
+	program_set(1, 1);
+	CHECK(!pthread_barrier_init(&start, NULL, 2), "barrier");
+	for (int t = 0; t < 2; t++) {
+		o[t].start = &start;
+		o[t].cpu = t % (int)sysconf(_SC_NPROCESSORS_ONLN);
+		for (int i = 0; i < AT_ONCE / 2; i++)
+			o[t].fds[i] = sock_make(ns_here, SOCK_DGRAM, HERE, 0);
+	}
+	cgroup_enter(cgroup_job);
+	for (int t = 0; t < 2; t++)
+		CHECK(!pthread_create(&threads[t], NULL, open_all, &o[t]), "thread");
+	for (int t = 0; t < 2; t++) {
+		pthread_join(threads[t], &why);
+		CHECK(!why, "connect: %s", (char *)why);
+	}
+	cgroup_enter(cgroup_nobody);
+	for (int t = 0; t < 2; t++)
+		on1 += dealt_on1(o[t].fds, AT_ONCE / 2);
+	CHECK_EQ(on1, AT_ONCE / 2, "on rail 1 of those of both threads");
+	for (int t = 0; t < 2; t++) {
+		for (int i = 0; i < AT_ONCE / 2; i++)
+			sock_close(o[t].fds[i]);
+	}
+	pthread_barrier_destroy(&start);
 }
 
 /* A path that fails: its connections take the other, data in flight or not; then back. */
@@ -550,6 +711,10 @@ static int run(void)
 {
 	static const struct tap_test tests[] = {
 		TAP_TEST(spread_by_weight),
+		TAP_TEST(dealt_by_weight),
+		TAP_TEST(accepted_are_dealt),
+		TAP_TEST(dealt_once),
+		TAP_TEST(dealt_at_once),
 		TAP_TEST(failover_in_a_set),
 		TAP_TEST(moves_in_order),
 		TAP_TEST(srv6_one_segment),

@@ -24,6 +24,7 @@
 #define DMSC_MAX_FLOWS		65536	/* each side */
 #define DMSC_MAX_HOPS		8192	/* next hops of both sides' paths */
 #define DMSC_MAX_SETS		4096	/* each side; of paths */
+#define DMSC_MAX_DEALS		16384	/* groups with sets, of all generations */
 #define DMSC_MAX_ENCAPS		8192	/* of both sides' paths */
 #define DMSC_MAX_STATS		8192	/* {SID, class, direction, next hop} */
 #define DMSC_MAX_RULES		4096	/* each side */
@@ -167,6 +168,27 @@ struct dmsc_set {
 	__u32 reserved;
 };
 
+/*
+ * Map dmsc_deals: LRU hash. How many connections of a group were dealt to each path
+ * of its set, so that the next one goes where one is missing; a group that comes anew
+ * begins anywhere in that order. A group: of an instance with a peer's, or with an
+ * address where the peer's instance is not known. Of generations that are gone entries
+ * stay until others need the room; one that is gone too early only begins again.
+ */
+struct dmsc_deal_key {
+	__u32 generation;
+	__u32 set;		/* with DMSC_PATH_SET */
+	__u32 src_sid;
+	__u32 dst_sid;		/* 0 unknown */
+	struct dmsc_addr peer;	/* zero where dst_sid is known */
+	__u8  class;
+	__u8  reserved[3];
+};
+
+struct dmsc_deal {
+	__u64 dealt;		/* bits 8 i to 8 i + 7: of the set's path[i] */
+};
+
 #define DMSC_PATH_F_UP		(1U << 0)	/* usable; otherwise left to routing */
 #define DMSC_PATH_F_ROUTED	(1U << 1)	/* routing on this interface reaches the
 						 * same next hop: nothing to do for a
@@ -274,6 +296,7 @@ struct dmsc_stamp {
 						 * last one was, while the generation and the
 						 * state of the path last
 						 */
+#define DMSC_STAMP_F_DEALT	(1U << 5)	/* its number is one of a path that it was dealt */
 
 /*
  * Map dmsc_choices: socket storage; the class that an application chose for a
@@ -453,6 +476,8 @@ DMSC_ASSERT_SIZE(struct dmsc_peer_key, 20);
 DMSC_ASSERT_SIZE(struct dmsc_peer, 4);
 DMSC_ASSERT_SIZE(struct dmsc_path, 32);
 DMSC_ASSERT_SIZE(struct dmsc_set, 304);
+DMSC_ASSERT_SIZE(struct dmsc_deal_key, 36);
+DMSC_ASSERT_SIZE(struct dmsc_deal, 8);
 DMSC_ASSERT_SIZE(struct dmsc_encap, 184);
 DMSC_ASSERT_SIZE(struct dmsc_flow_key, 40);
 DMSC_ASSERT_SIZE(struct dmsc_flow, 16);

@@ -290,6 +290,70 @@ static void test_one_connection(void **state)
 	plan_free(&p);
 }
 
+/* What the note about streams says of @job (text) on @topo; "" when there is none. */
+static void advice(const char *job_text, const char *topo_file, char *out, size_t size)
+{
+	char *file = temp_file(job_text, strlen(job_text));
+	struct dmsc_error err;
+	struct topology topo;
+	struct job job;
+	struct plan p;
+	uint32_t before;
+
+	assert_int_equal(job_read(file, &job, &err), 0);
+	assert_int_equal(topology_read(topo_file, &topo, &err), 0);
+	assert_int_equal(plan_job(&job, &topo, &p, &err), 0);
+	before = p.nr_notes;
+	assert_int_equal(plan_streams(&p, &job, NULL, &topo, &err), 0);
+	assert_in_range(p.nr_notes, before, before + 1);
+	snprintf(out, size, "%s", p.nr_notes > before ? p.notes[before] : "");
+	plan_free(&p);
+	job_free(&job);
+	topology_free(&topo);
+	unlink(file);
+	free(file);
+}
+
+/* The job with @to in place of @from, planned: worst load by bound. */
+static double ratio_with(const char *from, const char *to)
+{
+	struct plan p = changed_plan(from, to, NULL);
+	double ratio = p.certificate.worst / p.certificate.bound;
+
+	plan_free(&p);
+	return ratio;
+}
+
+/* Where more streams would reach the bound, a note says how many, of what, and what it brings. */
+static void test_streams_advised(void **state)
+{
+	char said[512], want[512], *job, *at;
+	size_t len;
+
+	(void)state;
+	job = slurp(EXAMPLE_JOB, &len);
+	advice(job, EXAMPLE_TOPO, said, sizeof(said));
+	snprintf(want, sizeof(want),
+		 "with streams: 2 for checkpoint the worst link load would be %.4f x its bound, not %.4f",
+		 ratio_with(CHECKPOINT, CHECKPOINT ", streams: 2"),
+		 ratio_with(CHECKPOINT, CHECKPOINT));
+	assert_string_equal(said, want);
+	assert_non_null(strstr(said, "1.0000 x its bound, not 1.1733"));
+	/* Done as it says, there is nothing to say any more. */
+	at = strstr(job, CHECKPOINT);
+	assert_true(asprintf(&at, "%.*s%s%s", (int)(at - job), job, CHECKPOINT ", streams: 2",
+			     at + strlen(CHECKPOINT)) > 0);
+	advice(at, EXAMPLE_TOPO, said, sizeof(said));
+	assert_string_equal(said, "");
+	free(at);
+	/* Nor without bulk. */
+	at = strstr(job, "bulk:");
+	*at = '\0';
+	advice(job, EXAMPLE_TOPO, said, sizeof(said));
+	assert_string_equal(said, "");
+	free(job);
+}
+
 /* Instances of eight ranks: a connection each, spread as the core split their flows. */
 static void test_tensor_groups(void **state)
 {
@@ -311,9 +375,9 @@ static void test_tensor_groups(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_streams),	      cmocka_unit_test(test_one_connection),
-		cmocka_unit_test(test_tensor_groups), cmocka_unit_test(test_round_trip),
-		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_streams),		cmocka_unit_test(test_one_connection),
+		cmocka_unit_test(test_streams_advised), cmocka_unit_test(test_tensor_groups),
+		cmocka_unit_test(test_round_trip),	cmocka_unit_test(test_refusals),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -261,7 +261,7 @@ static void summary(const struct ctl *c, struct plan *p)
 
 static int run(struct ctl *c, int argc, char **argv)
 {
-	struct inputs in = { 0 };
+	struct inputs in = { .advise = true };
 	const char *output = NULL;
 	bool explain = false;
 	const struct opt opts[] = {

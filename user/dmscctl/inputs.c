@@ -7,6 +7,17 @@
 #include "dmscctl/modules.h"
 #include "lib/spec.h"
 #include "planner/builder.h"
+#include "planner/planner.h"
+
+static int advise(const struct inputs *in, const struct job *job, const struct workload *load,
+		  const struct topology *topo, struct plan *out, struct dmsc_error *err)
+{
+	int ret = in->advise ? plan_streams(out, job, load, topo, err) : 0;
+
+	if (ret)
+		plan_free(out);
+	return ret;
+}
 
 static int make_plan(const struct inputs *in, struct job *job, const struct topology *topo,
 		     struct plan *out, struct dmsc_error *err)
@@ -32,9 +43,13 @@ static int make_plan(const struct inputs *in, struct job *job, const struct topo
 		if (ret)
 			goto out;
 		ret = plan_workload(&load, job, topo, out, err);
+		if (!ret)
+			ret = advise(in, job, &load, topo, out, err);
 		workload_free(&load);
 	} else {
 		ret = plan_job(job, topo, out, err);
+		if (!ret)
+			ret = advise(in, job, NULL, topo, out, err);
 	}
 	job->ask = NULL;
 	if (!ret && *ctl_module_event() && !plan_note(out, "%s", ctl_module_event())) {

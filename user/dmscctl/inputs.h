@@ -8,6 +8,7 @@
 
 struct inputs {
 	const char *job, *topology, *workload, *module;
+	bool advise; /* the plan is to be looked at: its notes say what would do better */
 };
 
 #define INPUTS_OPTIONS(in)                                                                  \

@@ -48,6 +48,17 @@ int plan_workload(const struct workload *w, const struct job *job, const struct 
 		  struct plan *out, struct dmsc_error *err);
 
 /**
+ * plan_streams - add a note to @p if bulk transfers of more connections would do better
+ * @job: what @p was made of, with @load (NULL: the job alone) and @topo
+ *
+ * Says the least number of streams, up to DMSC_MAX_WAYS, and the entries that need
+ * it. Makes the plan again up to 8 + nr_bulk times, and so not where it is large.
+ * -ENOMEM.
+ */
+int plan_streams(struct plan *p, const struct job *job, const struct workload *load,
+		 const struct topology *topo, struct dmsc_error *err);
+
+/**
  * plan_levels - ranks of the plans of several jobs that share links
  * @level: of each job, 0 goes first (order.h)
  *

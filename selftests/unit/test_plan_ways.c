@@ -241,7 +241,10 @@ static void test_streams(void **state)
 	} cases[] = {
 		{ 2, NULL, 1.0001 },
 		{ 4, NULL, 1.0001 },
-		{ 63, NULL, 1.0001 },
+		/* A connection is not split: 2 and 1, 32 and 31. */
+		{ 3, NULL, 1.06 },
+		{ 63, NULL, 1.003 },
+		{ 64, NULL, 1.0001 },
 		/* What an iteration exchanges alone needs more than the bound where rails differ. */
 		{ 8, "200Gbit", 1.35 },
 	};
@@ -262,6 +265,16 @@ static void test_streams(void **state)
 			fail_msg("%u streams, %s: %.4f of the bound", cases[i].streams,
 				 cases[i].rail1 ? cases[i].rail1 : "equal rails",
 				 p.certificate.worst / p.certificate.bound);
+		/* As many connections as there are, if those are few. */
+		for (uint32_t k = 0; k < p.nr_flows; k++) {
+			const struct plan_flow *f = &p.flows[k];
+			uint32_t sum = 0;
+
+			for (uint32_t w = 0; w < f->nr_ways; w++)
+				sum += p.ways[f->first_way + w].weight;
+			if (f->bulk && f->nr_ways)
+				assert_int_equal(cases[i].streams % sum, 0);
+		}
 		/* The streams share the bytes: four checkpoints of 4 GiB, four loads of 1 GiB. */
 		for (uint32_t k = 0; k < p.nr_flows; k++)
 			bytes += p.flows[k].bulk ? p.flows[k].bytes : 0;

@@ -156,7 +156,7 @@ static void print_certificate(const struct ctl *c, const struct plan *p)
 	       cert->bound > 0 ? cert->worst / cert->bound : 1,
 	       cert->core ? "by the path core" : "flow by flow");
 	if (spread)
-		printf("%u flow%s spread by connections over several paths; loads are what that comes to on average\n",
+		printf("%u flow%s spread by connections over several paths, whole ones by weight\n",
 		       spread, spread == 1 ? " is" : "s are");
 }
 

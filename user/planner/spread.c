@@ -7,8 +7,9 @@
  * the path whose most loaded edge stays least loaded, important classes first;
  * a few sweeps take portions back and deal them again.
  *
- * A weight says what share of connections a path gets on average; a group gets no
- * more paths than it has connections.
+ * Hosts deal whole connections by the weights (bpf/deal.h). So a portion is no smaller than
+ * a connection, and the loads of what is dealt here are those of connections, not of
+ * a mean over them. Shares of the core are a mean.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@
 struct group {
 	uint32_t first, nr; /* flows, in spread.list */
 	uint32_t connections;
+	uint32_t portions; /* it is dealt in */
 	uint32_t nr_ways, path[DMSC_MAX_WAYS];
 	double weight[DMSC_MAX_WAYS];
 	bool dealt; /* in portions, not by what is known */
@@ -248,26 +250,33 @@ static bool deal(struct spread *s)
 	portions = portions > PORTIONS_MAX ? PORTIONS_MAX : portions;
 	portions = portions < PORTIONS_MIN ? PORTIONS_MIN : portions;
 	for (i = 0; i < s->nr_groups; i++) {
-		if (!s->groups[i].dealt)
+		struct group *g = &s->groups[i];
+
+		if (!g->dealt)
 			continue;
-		load_group(s, &s->groups[i], -1);
-		if (!open_ways(s, &s->groups[i]))
+		g->portions = g->connections < portions ? g->connections : portions;
+		load_group(s, g, -1);
+		if (!open_ways(s, g))
 			return false;
 	}
 	/* In turns, so that no group fills a path before the others have come. */
 	for (n = 0; n < portions; n++) {
 		for (i = 0; i < s->nr_groups; i++) {
-			if (s->groups[i].dealt)
-				deal_one(s, &s->groups[i],
-					 (double)group_bytes(s, &s->groups[i]) / portions);
+			struct group *g = &s->groups[i];
+
+			if (g->dealt && n < g->portions)
+				deal_one(s, g, (double)group_bytes(s, g) / g->portions);
 		}
 	}
 	for (sweep = 0; sweep < SWEEPS; sweep++) {
 		for (i = 0; i < s->nr_groups; i++) {
 			struct group *g = &s->groups[i];
-			double bytes = (double)group_bytes(s, g) / portions;
+			double bytes;
 
-			for (k = 0; g->dealt && k < g->nr_ways; k++) {
+			if (!g->dealt)
+				continue;
+			bytes = (double)group_bytes(s, g) / g->portions;
+			for (k = 0; k < g->nr_ways; k++) {
 				if (!(g->weight[k] > 0))
 					continue;
 				g->weight[k] -= 1;

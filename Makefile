@@ -125,7 +125,7 @@ $(B)/selftests/bench-planner: $(call objs,selftests/bench/planner/*.c) $(libs)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Measures; needs a quiet machine to say much. BENCH="..." runs only these groups.
-bench-planner: $(B)/selftests/bench-planner
+bench-planner: $(B)/selftests/bench-planner $(B)/user/dmscctl
 	$(Q)mkdir -p $(B)/bench
 	$(Q)$< --output $(B)/bench/planner.json $(BENCH)
 

@@ -61,7 +61,7 @@ static int read_values(const char *file, struct values *out, struct dmsc_error *
 	return ret;
 }
 
-static int show_period(const struct ctl *c, const struct values *v, double bin_ns,
+static int show_period(const struct ctl *c, const char *file, const struct values *v, double bin_ns,
 		       struct dmsc_error *err)
 {
 	char a[UNITS_LEN], b[UNITS_LEN];
@@ -70,12 +70,12 @@ static int show_period(const struct ctl *c, const struct values *v, double bin_n
 
 	ret = period_find(v->v, v->nr, &p);
 	if (ret == -EINVAL)
-		return dmsc_fail(err, ret, "%u values, expected %u to %u", v->nr, 3 * PERIOD_MIN,
-				 PERIOD_BINS_MAX);
+		return dmsc_fail(err, ret, "%s: %u values, expected %u to %u", file, v->nr,
+				 3 * PERIOD_MIN, PERIOD_BINS_MAX);
 	if (ret)
-		return dmsc_fail(err, ret,
-				 ret == -ENODATA ? "nothing repeats in these counts" :
-						   "out of memory");
+		return ret == -ENODATA ?
+			       dmsc_fail(err, ret, "%s: nothing repeats in these counts", file) :
+			       dmsc_fail(err, ret, "out of memory for %s", file);
 	if (c->json)
 		return ctl_print_json(
 			json_pack("{s:f, s:f, s:f, s:f, s:i, s:o, s:o}", "period_ns",
@@ -159,7 +159,7 @@ static int run(struct ctl *c, int argc, char **argv)
 			ret = show_times(c, &v, &module);
 		module_close(&module);
 	} else if (!ret) {
-		ret = show_period(c, &v, bin_us * 1e3, &err);
+		ret = show_period(c, argv[1], &v, bin_us * 1e3, &err);
 	}
 	free(v.v);
 	return ret ? ctl_fail(ret, &err) : 0;

@@ -136,6 +136,12 @@ void builder_expect(struct builder *b, double steps)
 		trouble(b, TROUBLE_STEPS);
 }
 
+void builder_expect_flows(struct builder *b, double flows)
+{
+	if (flows > MAX_FLOWS)
+		trouble(b, TROUBLE_FLOWS);
+}
+
 void builder_begin(struct builder *b, uint32_t i)
 {
 	struct plan *p = b->plan;

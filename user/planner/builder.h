@@ -65,6 +65,9 @@ void builder_note(struct builder *b, const char *fmt, ...) __attribute__((format
 /* Gives up now when the plan will have more than MAX_STEPS steps anyway. */
 void builder_expect(struct builder *b, double steps);
 
+/* The same for MAX_FLOWS flows. */
+void builder_expect_flows(struct builder *b, double flows);
+
 /* Steps of instance @i follow; instances in ascending order, none left out. */
 void builder_begin(struct builder *b, uint32_t i);
 

@@ -32,6 +32,23 @@ static int count_hosts(const struct plan *p, const struct job *job, const struct
 			 job->file, e->line, field, pattern, p->topo.name);
 }
 
+/* Hosts that are named by both ends of an entry: nobody sends to the own host. */
+static uint64_t count_both(const struct plan *p, const struct job_bulk *e)
+{
+	uint64_t n = 0;
+	uint32_t h;
+
+	for (h = 0; h < p->nr_hosts; h++)
+		n += names_host(p, e->from, h) && names_host(p, e->to, h);
+	return n;
+}
+
+/* The streams of a transfer from one host to one other: no more than it has bytes. */
+static uint32_t streams_of(const struct job_bulk *e)
+{
+	return e->streams < e->bytes ? e->streams : e->bytes;
+}
+
 /* One end of an entry; a host's name that is too long is replaced by its number. */
 static uint32_t add_end(struct builder *b, const struct job_bulk *e, uint32_t mic, uint32_t host,
 			const char *end)
@@ -49,6 +66,7 @@ int bulk_place(struct builder *b, const struct job *job, struct bulk **out, stru
 {
 	struct plan *p = b->plan;
 	uint32_t i, h, n = job->nr_bulk * p->nr_hosts, first;
+	uint64_t flows = 0;
 	struct bulk *bulk = calloc(1, sizeof(*bulk));
 	int ret;
 
@@ -71,6 +89,12 @@ int bulk_place(struct builder *b, const struct job *job, struct bulk **out, stru
 			ret = count_hosts(p, job, e, "to", e->to, &receivers, err);
 		if (ret)
 			return ret;
+		/* Now, before they are made: those of all hosts to all fill the memory. */
+		flows += ((uint64_t)senders * receivers - count_both(p, e)) * streams_of(e);
+		if (flows > MAX_FLOWS)
+			return dmsc_fail(err, -EINVAL,
+					 "%s:%u: bulk: %llu streams of this entry and those before, expected at most %u",
+					 job->file, e->line, (unsigned long long)flows, MAX_FLOWS);
 		mic = builder_mic(b, job->first_sid + p->nr_mics, "%s.%s", p->job, e->name);
 		first = p->nr_instances;
 		for (h = 0; h < p->nr_hosts; h++) {
@@ -97,7 +121,7 @@ static void entry_flows(struct builder *b, const struct job *job, const struct b
 	uint32_t tx = bulk->sender[i * b->plan->nr_hosts + from];
 	uint32_t rx = bulk->receiver[i * b->plan->nr_hosts + to], s;
 	uint64_t bytes = job->bulk[i].bytes;
-	uint32_t n = job->bulk[i].streams < bytes ? job->bulk[i].streams : bytes;
+	uint32_t n = streams_of(&job->bulk[i]);
 
 	if (tx == MODEL_NONE || rx == MODEL_NONE || from == to)
 		return;

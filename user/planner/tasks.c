@@ -28,7 +28,7 @@ struct layout {
 	uint32_t *next_in, *next_out;  /* by flow: the next one + 1, in the file's order */
 };
 
-/* Messages of a flow; they all count in 32 bits once expect_steps() has seen them. */
+/* Messages of a flow; they all count in 32 bits once expect_size() has seen them. */
 static uint64_t parts(const struct taskgraph *g, const struct task_flow *f)
 {
 	uint64_t from = g->tasks[f->from].instances, to = g->tasks[f->to].instances;
@@ -230,14 +230,48 @@ static void send_all(struct layout *x, uint32_t task, uint32_t me, struct after 
 	}
 }
 
-static void expect_steps(struct layout *x)
+static int by_ends(const void *a, const void *b, void *graph)
 {
-	double steps = 0;
-	uint32_t i;
+	const struct taskgraph *g = graph;
+	const struct task_flow *f = &g->flows[*(const uint32_t *)a];
+	const struct task_flow *h = &g->flows[*(const uint32_t *)b];
 
-	for (i = 0; i < x->g->nr_flows; i++)
+	if (f->from != h->from)
+		return f->from < h->from ? -1 : 1;
+	if (f->to != h->to)
+		return f->to < h->to ? -1 : 1;
+	return (f->class > h->class) - (f->class < h->class);
+}
+
+/*
+ * What the plan will have, before it is made. Flows of one class between the same
+ * two tasks become one for each two instances. False: no memory.
+ */
+static bool expect_size(struct layout *x)
+{
+	uint32_t *list = malloc((x->g->nr_flows + 1) * sizeof(*list)), i;
+	double steps = 0, flows = 0, most = 0;
+
+	if (!list)
+		return false;
+	for (i = 0; i < x->g->nr_flows; i++) {
+		list[i] = i;
 		steps += 2.0 * parts(x->g, &x->g->flows[i]);
+	}
+	qsort_r(list, x->g->nr_flows, sizeof(*list), by_ends, (void *)x->g);
+	for (i = 0; i < x->g->nr_flows; i++) {
+		double n = parts(x->g, &x->g->flows[list[i]]);
+
+		if (i && by_ends(&list[i - 1], &list[i], (void *)x->g)) {
+			flows += most;
+			most = 0;
+		}
+		most = n > most ? n : most;
+	}
+	free(list);
 	builder_expect(&x->b, steps);
+	builder_expect_flows(&x->b, flows + most);
+	return true;
 }
 
 static void all_steps(struct layout *x)
@@ -315,7 +349,8 @@ static int build(struct layout *x, struct dmsc_error *err)
 	struct bulk *bulk = NULL;
 	int ret;
 
-	expect_steps(x);
+	if (!expect_size(x))
+		return dmsc_fail(err, -ENOMEM, "out of memory for the plan");
 	if (x->b.failed)
 		return 0;
 	ret = place_tasks(x, err);

@@ -19,26 +19,30 @@
 #define DEAL_TRIES	8	/* to count a connection while others count theirs */
 
 /*
- * portion_next() as a global function: of what it returns the verifier knows nothing, and so
- * has nothing to tell apart from one connection that is dealt to the next.
+ * portion_next(), and @dealt with that one more. Global functions: of what they return the
+ * verifier knows nothing, and so has nothing to tell apart from one connection that is
+ * dealt to the next.
  */
 __weak int dmsc_deal_next(const struct dmsc_set *set, __u64 dealt)
 {
 	return set ? portion_next(set, dealt) : DMSC_MAX_WAYS;
 }
 
+__weak __u64 dmsc_deal_more(const struct dmsc_set *set, __u64 dealt)
+{
+	__u32 way = dmsc_deal_next(set, dealt);
+
+	return way < DMSC_MAX_WAYS ? portion_add(dealt, way) : dealt;
+}
+
 /* What a group begins with that has dealt @steps connections, fewer than PORTION_LEAD. */
 static __always_inline __u64 deal_lead(const struct dmsc_set *set, __u32 steps)
 {
 	__u64 dealt = 0;
-	__u32 i, way;
+	__u32 i;
 
-	for (i = 0; i < PORTION_LEAD && i < steps; i++) {
-		way = dmsc_deal_next(set, dealt);
-		if (way >= DMSC_MAX_WAYS)
-			break;
-		dealt = portion_add(dealt, way);
-	}
+	for (i = 0; i < PORTION_LEAD && i < steps; i++)
+		dealt = dmsc_deal_more(set, dealt);
 	return dealt;
 }
 
@@ -124,14 +128,16 @@ __weak int dmsc_deal(struct dmsc_stamp *s, const struct dmsc_addr *peer)
 		/* Verifiers know nothing of what a division leaves. */
 		asm volatile("" : "+r"(slot));
 		if (slot >= DMSC_SET_SLOTS)
+			return 0;
+		if (set->slot[slot] == way)
 			break;
-		if (number && set->slot[slot] == way) {
-			s->hash = number;
-			s->path = set->path[way];
-			s->flags |= DMSC_STAMP_F_DEALT;
-			break;
-		}
 	}
+	/* A path of hardly any weight may have no position; 0 is no number. */
+	if (i == DMSC_SET_SLOTS || !number)
+		return 0;
+	s->hash = number;
+	s->path = set->path[way];
+	s->flags |= DMSC_STAMP_F_DEALT;
 	return 0;
 }
 

@@ -47,85 +47,52 @@ static bool build_adjacency(struct router *r)
 	return true;
 }
 
-/* Hops from every node to switch @target; hosts do not forward. */
-static void distances(struct router *r, uint32_t target, uint8_t *dist)
+/* A part of what @node has, @amount, takes @edge. */
+static void touch(struct router *r, uint32_t edge, double amount)
 {
-	const struct topology *t = &r->plan->topo;
-	uint32_t head = 0, tail = 0, k, n, to;
-
-	memset(dist, FAR, t->nr_nodes);
-	dist[target] = 0;
-	r->queue[tail++] = target;
-	while (head < tail) {
-		n = r->queue[head++];
-		if (t->nodes[n].kind == NODE_HOST || dist[n] == FAR - 1)
-			continue;
-		for (k = r->adj_start[n]; k < r->adj_start[n + 1]; k++) {
-			to = topo_edge_to(t, r->adj[k]);
-			if (dist[to] == FAR) {
-				dist[to] = dist[n] + 1;
-				r->queue[tail++] = to;
-			}
-		}
-	}
+	r->share[edge] = amount;
+	r->touched[r->nr_touched++] = edge;
 }
 
-uint32_t router_hops(const struct router *r, uint32_t node, uint32_t target)
-{
-	const struct topology *t = &r->plan->topo;
-	uint32_t k, best = FAR;
-
-	if (node == target)
-		return 0;
-	for (k = r->adj_start[target]; k < r->adj_start[target + 1]; k++) {
-		uint32_t row = r->row[topo_edge_to(t, r->adj[k])];
-		uint32_t d = r->dist[(size_t)row * t->nr_nodes + node];
-
-		if (d < FAR && d + 1 < best)
-			best = d + 1;
-	}
-	return best;
-}
-
-bool router_nearer(const struct router *r, uint32_t edge, uint32_t target, uint32_t left)
-{
-	const struct topology *t = &r->plan->topo;
-	uint32_t to = topo_edge_to(t, edge);
-
-	if (t->nodes[to].kind == NODE_HOST && to != target)
-		return false;
-	return router_hops(r, to, target) == left - 1;
-}
-
-/* Spreads one unit from @node to @target; the edges that it takes are touched. */
-static void spread(struct router *r, uint32_t node, uint32_t target)
+/* Spreads one unit from @node to @target; the edges that it takes are touched. False: no memory. */
+static bool spread(struct router *r, uint32_t node, uint32_t target)
 {
 	const struct topology *t = &r->plan->topo;
 	uint32_t head = 0, tail = 0, k, n, to, left;
+	bool ok = true;
 
 	r->amount[node] = 1;
 	r->queue[tail++] = node;
 	/* Nodes come up by falling distance, so all of a node's share is there in time. */
-	while (head < tail) {
+	while (head < tail && ok) {
+		const uint32_t *edges = NULL;
+
 		node = r->queue[head++];
 		left = router_hops(r, node, target);
-		if (!left)
+		if (left == 1) {
+			/* The links to the host itself, as the host has them. */
+			for (n = 0, k = r->adj_start[target]; k < r->adj_start[target + 1]; k++)
+				n += topo_edge_to(t, r->adj[k]) == node;
+			for (k = r->adj_start[target]; k < r->adj_start[target + 1]; k++) {
+				if (topo_edge_to(t, r->adj[k]) == node)
+					touch(r, r->adj[k] ^ 1, r->amount[node] / n);
+			}
+		}
+		if (left < 2)
 			continue;
-		for (n = 0, k = r->adj_start[node]; k < r->adj_start[node + 1]; k++)
-			n += router_nearer(r, r->adj[k], target, left);
-		for (k = r->adj_start[node]; k < r->adj_start[node + 1]; k++) {
-			if (!router_nearer(r, r->adj[k], target, left))
-				continue;
-			to = topo_edge_to(t, r->adj[k]);
+		edges = router_onward(r, node, target, &n);
+		ok = edges;
+		for (k = 0; ok && k < n; k++) {
+			to = topo_edge_to(t, edges[k]);
 			if (!r->amount[to])
 				r->queue[tail++] = to;
 			r->amount[to] += r->amount[node] / n;
-			r->share[r->adj[k]] = r->amount[node] / n;
-			r->touched[r->nr_touched++] = r->adj[k];
+			touch(r, edges[k], r->amount[node] / n);
 		}
 	}
 	while (tail)
 		r->amount[r->queue[--tail]] = 0;
+	return ok;
 }
 
 static bool same_path(const struct plan_path *path, const struct path_key *key)
@@ -230,7 +197,8 @@ uint32_t router_path(struct router *r, uint32_t src, uint32_t dst, uint32_t firs
 	r->nr_touched = 0;
 	r->share[first] = 1;
 	r->touched[r->nr_touched++] = first;
-	spread(r, topo_edge_to(&p->topo, first), p->hosts[dst].node);
+	if (!spread(r, topo_edge_to(&p->topo, first), p->hosts[dst].node))
+		return MODEL_NONE;
 	qsort(r->touched, r->nr_touched, sizeof(*r->touched), by_u32);
 	return add_path(r, &key, at);
 }
@@ -275,6 +243,8 @@ static double seen_load(const struct router *r, uint32_t edge, uint8_t class)
 	for (c = 0; c < DMSC_NR_CLASSES; c++) {
 		bool less = class != DMSC_CLASS_BULK && (c == DMSC_CLASS_BULK || c < class);
 
+		if (!(r->classes >> c & 1))
+			continue;
 		sum += less ? LESS_IMPORTANT * r->load[c][edge] : r->load[c][edge];
 	}
 	return sum;
@@ -501,33 +471,6 @@ static int route_flows(struct router *r, struct dmsc_error *err)
 	return ret;
 }
 
-/* Distances to every switch that has a host of the plan's instances. */
-static int measure_distances(struct router *r, struct dmsc_error *err)
-{
-	const struct plan *p = r->plan;
-	const struct topology *t = &p->topo;
-	uint32_t i, k, n, rows = 0;
-
-	memset(r->row, 0xff, (t->nr_nodes + 1) * sizeof(*r->row));
-	for (i = 0; i < p->nr_flows; i++) {
-		n = p->hosts[p->instances[p->flows[i].dst].host].node;
-		for (k = r->adj_start[n]; k < r->adj_start[n + 1]; k++) {
-			uint32_t *row = &r->row[topo_edge_to(t, r->adj[k])];
-
-			if (*row == MODEL_NONE)
-				*row = rows++;
-		}
-	}
-	r->dist = malloc((size_t)rows * t->nr_nodes + 1);
-	if (!r->dist)
-		return out_of_memory(err);
-	for (n = 0; n < t->nr_nodes; n++) {
-		if (r->row[n] != MODEL_NONE)
-			distances(r, n, r->dist + (size_t)r->row[n] * t->nr_nodes);
-	}
-	return 0;
-}
-
 static int prepare(struct router *r, struct dmsc_error *err)
 {
 	struct plan *p = r->plan;
@@ -539,8 +482,7 @@ static int prepare(struct router *r, struct dmsc_error *err)
 	r->touched = calloc(edges, sizeof(*r->touched));
 	r->amount = calloc(t->nr_nodes + 1, sizeof(*r->amount));
 	r->queue = calloc(t->nr_nodes + 1, sizeof(*r->queue));
-	r->row = calloc(t->nr_nodes + 1, sizeof(*r->row));
-	if (!p->edge_load || !r->share || !r->touched || !r->amount || !r->queue || !r->row ||
+	if (!p->edge_load || !r->share || !r->touched || !r->amount || !r->queue ||
 	    !build_adjacency(r))
 		return out_of_memory(err);
 	for (c = 0; c < DMSC_NR_CLASSES; c++) {
@@ -548,7 +490,9 @@ static int prepare(struct router *r, struct dmsc_error *err)
 		if (!r->load[c])
 			return out_of_memory(err);
 	}
-	return measure_distances(r, err);
+	for (c = 0; c < p->nr_flows; c++)
+		r->classes |= 1U << p->flows[c].class;
+	return router_measure(r) ? 0 : out_of_memory(err);
 }
 
 int plan_paths(struct plan *p, struct dmsc_error *err)
@@ -568,10 +512,9 @@ int plan_paths(struct plan *p, struct dmsc_error *err)
 	free(r.share);
 	free(r.amount);
 	free(r.queue);
-	free(r.dist);
+	router_measure_free(&r);
 	free(r.adj_start);
 	free(r.adj);
-	free(r.row);
 	free(r.touched);
 	free(r.path_hash);
 	return ret;

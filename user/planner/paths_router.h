@@ -9,11 +9,13 @@
 #define FAR	       255	  /* hops: not reached */
 #define LESS_IMPORTANT (1.0 / 16) /* weight of such load when a path is chosen */
 
+struct hops;
+
 struct router {
 	struct plan *plan;
 	double *load[DMSC_NR_CLASSES]; /* bytes of each class by directed edge */
-	uint8_t *dist;		       /* [switch * nr_nodes + node], hops to a switch with hosts */
-	uint32_t *row;		       /* by node: its row of dist, MODEL_NONE for most */
+	uint32_t classes;	       /* that there are flows of, bit n = class n */
+	struct hops *hops;	       /* paths_hops.c */
 	uint32_t *adj_start, *adj;     /* edges that leave each node */
 	double *share;		       /* scratch, by directed edge */
 	double *amount;		       /* scratch, by node */
@@ -23,7 +25,17 @@ struct router {
 	uint32_t hash_size, room_paths;
 };
 
-/* Hops from @node to host @target: over the switch of the host that is nearest; FAR: none. */
+/* Distances to all hosts that flows go to, once adj is there; false: no memory. Freed either way. */
+bool router_measure(struct router *r);
+void router_measure_free(struct router *r);
+
+/*
+ * The edges that switch @node, two hops or more from host @target, takes towards it, @nr of
+ * them; good until the next call. NULL: no memory.
+ */
+const uint32_t *router_onward(struct router *r, uint32_t node, uint32_t target, uint32_t *nr);
+
+/* Hops from @node to host @target, which a flow goes to: over the switch of the host that is nearest; FAR: none. */
 uint32_t router_hops(const struct router *r, uint32_t node, uint32_t target);
 
 /* Whether a switch takes @edge towards @target, @left hops ahead. */

@@ -372,10 +372,31 @@ static void test_tensor_groups(void **state)
 {
 	struct plan p = changed_plan("  micro_batches: 8\n",
 				     "  micro_batches: 8\n  instances: group\n", NULL);
-	uint32_t spread = 0;
+	uint32_t spread = 0, gpus = 0;
+	struct dmsc_error err;
+	struct plan back;
+	char *text, *at;
 
 	(void)state;
 	check_groups(&p);
+	/* What a group stands for is all of its GPUs, in the file as well. */
+	for (uint32_t i = 0; i < p.nr_instances; i++)
+		gpus += p.instances[i].gpus;
+	assert_int_equal(gpus, 32);
+	text = plan_to_text(&p, &err);
+	assert_non_null(text);
+	if (plan_from_text(text, strlen(text), &back, &err))
+		fail_msg("%s", err.text);
+	assert_int_equal(back.instances[0].gpus, 8);
+	assert_int_equal(back.instances[back.nr_instances - 1].gpus, 0);
+	plan_free(&back);
+	for (at = strstr(text, "\"instances\":"); *at && strncmp(at, "\"gpus\":8", 8); at++)
+		;
+	assert_true(*at);
+	at[7] = '9';
+	assert_int_equal(plan_from_text(text, strlen(text), &back, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "instances[0].gpus: expected as many as the host has"));
+	free(text);
 	for (uint32_t i = 0; i < p.nr_flows; i++) {
 		assert_int_equal(p.flows[i].connections, p.flows[i].bulk ? 1 : 8);
 		spread += !p.flows[i].bulk && p.flows[i].nr_ways > 1;

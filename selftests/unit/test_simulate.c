@@ -403,6 +403,40 @@ static void test_packets(void **state)
 
 /* ---- plans of the planner ---- */
 
+/*
+ * Instances that stand for eight GPUs each: the job has no fewer, and computes as much,
+ * but that the exchanges among those eight are part of it.
+ */
+static void test_groups(void **state)
+{
+	struct dmsc_error err;
+	struct topology topo;
+	double computed[2];
+	uint32_t i;
+	struct job job;
+
+	(void)state;
+	assert_int_equal(job_read(EXAMPLE_JOB, &job, &err), 0);
+	assert_int_equal(topology_read(EXAMPLE_TOPO, &topo, &err), 0);
+	for (i = 0; i < 2; i++) {
+		const struct plan *list;
+		struct sim_result r;
+		struct plan p;
+
+		job.par.instances = i ? INSTANCES_GROUP : INSTANCES_RANK;
+		assert_int_equal(plan_job(&job, &topo, &p, &err), 0);
+		list = &p;
+		r = run(&list, 1, SIM_ECMP, 2);
+		assert_int_equal(r.jobs[0].gpus, 32);
+		computed[i] = r.jobs[0].utilisation * (r.jobs[0].times[0] + r.jobs[0].times[1]);
+		sim_result_free(&r);
+		plan_free(&p);
+	}
+	assert_true(computed[1] > computed[0] && computed[1] < 1.2 * computed[0]);
+	topology_free(&topo);
+	job_free(&job);
+}
+
 static void test_examples(void **state)
 {
 	struct plan p = make_plan(EXAMPLE_JOB, EXAMPLE_TOPO, NULL);
@@ -597,13 +631,14 @@ static void test_refusals(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_max_min),	     cmocka_unit_test(test_strict),
-		cmocka_unit_test(test_weighted),     cmocka_unit_test(test_ranks),
-		cmocka_unit_test(test_local),	     cmocka_unit_test(test_ring),
-		cmocka_unit_test(test_bubble),	     cmocka_unit_test(test_queue_of_messages),
-		cmocka_unit_test(test_examples),     cmocka_unit_test(test_bulk_waits),
-		cmocka_unit_test(test_refusals),     cmocka_unit_test(test_packets),
-		cmocka_unit_test(test_crux_starves), cmocka_unit_test(test_measured),
+		cmocka_unit_test(test_max_min),	   cmocka_unit_test(test_strict),
+		cmocka_unit_test(test_weighted),   cmocka_unit_test(test_ranks),
+		cmocka_unit_test(test_local),	   cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_bubble),	   cmocka_unit_test(test_queue_of_messages),
+		cmocka_unit_test(test_groups),	   cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_bulk_waits), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_packets),	   cmocka_unit_test(test_crux_starves),
+		cmocka_unit_test(test_measured),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -13,10 +13,8 @@ static void take_gpus(const struct plan *p, struct topology *left)
 {
 	uint32_t i;
 
-	for (i = 0; i < p->nr_instances; i++) {
-		if (p->instances[i].gpu >= 0)
-			left->nodes[p->hosts[p->instances[i].host].node].gpus--;
-	}
+	for (i = 0; i < p->nr_instances; i++)
+		left->nodes[p->hosts[p->instances[i].host].node].gpus -= p->instances[i].gpus;
 }
 
 static int add_job(struct jobs *j, const char *file, struct topology *left, struct dmsc_error *err)

@@ -268,7 +268,8 @@ struct plan_instance {
 	uint32_t mic;			 /* a plan_mic's id */
 	char name[MODEL_NAME_LEN];	 /* llama.pp1.dp0.tp3 */
 	uint32_t host;			 /* index into hosts[] */
-	int32_t gpu;			 /* -1: none */
+	int32_t gpu;			 /* its first one, -1: none */
+	uint32_t gpus;			 /* from gpu on: a tensor group has several */
 	char cgroup[2 * MODEL_NAME_LEN]; /* below the agent's cgroup root */
 	uint8_t class_default, class_mask;
 	uint16_t slot[DMSC_NR_CLASSES]; /* queue on its host, 0 none */

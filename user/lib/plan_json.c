@@ -111,6 +111,8 @@ static json_t *instance_json(const struct plan_instance *in, bool *ok)
 		      (json_int_t)in->host, "gpu", in->gpu, "cgroup", in->cgroup, "class",
 		      dmsc_class_name(in->class_default), "class_mask", in->class_mask, "slots",
 		      slots, "ports", ports);
+	if (in->gpus > 1)
+		*ok &= !json_object_set_new(o, "gpus", json_integer(in->gpus));
 	put_ranks(o, in->rank, ok);
 	put_rates(o, "rates", in->rate, ok);
 	put_rates(o, "ceilings", in->ceil, ok);

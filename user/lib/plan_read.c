@@ -148,6 +148,14 @@ static int get_gpu(struct reader *r, json_t *o, const struct plan *p, struct pla
 	if (!json_is_integer(v) || json_integer_value(v) < -1 || json_integer_value(v) >= gpus)
 		return bad(r, "gpu", "a GPU of the host, or -1");
 	in->gpu = json_integer_value(v);
+	in->gpus = in->gpu >= 0;
+	v = json_object_get(o, "gpus");
+	if (!v)
+		return 0;
+	if (in->gpu < 0 || !json_is_integer(v) || json_integer_value(v) < 1 ||
+	    json_integer_value(v) > gpus - in->gpu)
+		return bad(r, "gpus", "as many as the host has from gpu on, at least 1");
+	in->gpus = json_integer_value(v);
 	return 0;
 }
 

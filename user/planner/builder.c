@@ -88,11 +88,18 @@ uint32_t builder_instance(struct builder *b, uint32_t mic, uint32_t host, int32_
 	i->mic = mic;
 	i->host = host;
 	i->gpu = gpu;
+	i->gpus = gpu >= 0;
 	va_start(ap, fmt);
 	set_name(b, i->name, fmt, ap);
 	va_end(ap);
 	snprintf(i->cgroup, sizeof(i->cgroup), "%s/%s", p->job, i->name);
 	return p->nr_instances++;
+}
+
+void builder_gpus(struct builder *b, uint32_t gpus)
+{
+	if (!b->failed)
+		b->plan->instances[b->plan->nr_instances - 1].gpus = gpus;
 }
 
 bool plan_note(struct plan *p, const char *fmt, ...)

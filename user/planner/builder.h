@@ -57,6 +57,9 @@ uint32_t builder_mic(struct builder *b, uint32_t id, const char *fmt, ...)
 uint32_t builder_instance(struct builder *b, uint32_t mic, uint32_t host, int32_t gpu,
 			  const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 
+/* How many GPUs the last instance stands for, where that is not one. */
+void builder_gpus(struct builder *b, uint32_t gpus);
+
 /* A note to a plan that is built; false: out of memory */
 bool plan_note(struct plan *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -18,7 +18,7 @@ static double busiest_rank(const struct plan *p, uint32_t *ranks)
 
 		for (k = p->op_start[i]; k < p->op_start[i + 1]; k++)
 			sum += p->ops[k].kind == OP_COMPUTE ? p->ops[k].amount : 0;
-		*ranks += p->instances[i].gpu >= 0;
+		*ranks += p->instances[i].gpus;
 		most = fmax(most, sum);
 	}
 	return most;

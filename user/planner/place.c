@@ -94,12 +94,14 @@ static void add_ranks(struct builder *b, const struct grid *g, uint32_t first_mi
 		for (d = 0; d < g->data; d++) {
 			id = builder_mic(b, first_mic + s * g->data + d, "%s.pp%u.dp%u", job, s, d);
 			for (t = 0; t < g->tensor; t++, seat++) {
-				if (g->gpus > 1)
+				if (g->gpus > 1) {
 					builder_instance(b, id, seat->host, seat->gpu,
 							 "%s.pp%u.dp%u.group", job, s, d);
-				else
+					builder_gpus(b, g->gpus);
+				} else {
 					builder_instance(b, id, seat->host, seat->gpu,
 							 "%s.pp%u.dp%u.tp%u", job, s, d, t);
+				}
 			}
 		}
 	}

@@ -45,7 +45,7 @@ void series_add(struct series *s, double value);
 
 /* ---- changes ---- */
 
-#define WATCH_HISTORY 32
+#define WATCH_HISTORY 64
 
 enum watch_event {
 	WATCH_NOTHING,

@@ -23,8 +23,9 @@ static int by_value(const void *a, const void *b)
 
 static double median(const double *v, uint32_t n)
 {
-	double sorted[SERIES_HISTORY];
+	double sorted[WATCH_HISTORY];
 
+	_Static_assert(WATCH_HISTORY >= SERIES_HISTORY, "room for the longer one");
 	memcpy(sorted, v, n * sizeof(*v));
 	qsort(sorted, n, sizeof(*sorted), by_value);
 	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
@@ -118,7 +119,7 @@ void series_add(struct series *s, double value)
 
 /* ---- changes ---- */
 
-#define SUSPECT	    5.0	   /* spreads that two in a row must be out by */
+#define SUSPECT	    4.5	   /* spreads that two in a row must be out by */
 #define WATCH_LEAST 8	   /* values before anything is said */
 #define WATCH_PART  0.01   /* of the level: less is no change that matters */
 #define MAD	    1.4826 /* median deviation to standard deviation, normal distribution */

@@ -545,12 +545,15 @@ static int open_job(struct run *r, uint32_t job, uint32_t *flow, uint32_t *use,
 		return dmsc_fail(err, ret, "job %s: steps of the plan do not end", p->job);
 	if (ret)
 		return ret;
-	for (i = 0; i < p->nr_ops; i++) {
-		j->steps += !is_bulk(p, &p->ops[i]);
-		j->computing += p->ops[i].kind == OP_COMPUTE ? p->ops[i].amount : 0;
+	for (i = 0; i < p->nr_instances; i++) {
+		uint32_t gpus = p->instances[i].gpus, k;
+
+		for (k = p->op_start[i]; k < p->op_start[i + 1]; k++) {
+			j->steps += !is_bulk(p, &p->ops[k]);
+			j->computing += p->ops[k].kind == OP_COMPUTE ? gpus * p->ops[k].amount : 0;
+		}
+		j->gpus += gpus;
 	}
-	for (i = 0; i < p->nr_instances; i++)
-		j->gpus += p->instances[i].gpu >= 0;
 	for (i = 0; i < p->nr_flows; i++, (*flow)++) {
 		const struct sim_flow *in = &j->in->flows[i];
 		struct rate_flow *f = &r->rates.flows[*flow];

@@ -139,6 +139,7 @@ static int place_task(struct layout *x, uint32_t task, struct dmsc_error *err)
 					 fixed != MODEL_NONE ? t->host : p->topo.name);
 		builder_instance(&x->b, mic, host, t->gpus ? (int32_t)x->next_gpu[host] : -1,
 				 "%s.%s.%u", p->job, t->name, k);
+		builder_gpus(&x->b, t->gpus);
 		x->next_gpu[host] += t->gpus;
 		x->free_gpus[host] -= t->gpus;
 		x->load[host] += !t->gpus;

@@ -65,8 +65,8 @@ void watch_init(struct watch *w);
 /**
  * watch_add - is the level another one?
  *
- * Level and spread are median and median deviation of up to 32 values. Two
- * values in a row on one side, each by more than 5 spreads (of a normal
+ * Level and spread are median and median deviation of up to 64 values. Two
+ * values in a row on one side, each by more than 4.5 spreads (of a normal
  * distribution) and 1 %, are a change. One by 10 spreads is noticed at its second
  * iteration; by 8.5, in 98 of 100 cases. Nothing is said before 8 values. After a change the
  * level is learned anew from these two.

@@ -118,9 +118,9 @@ static __always_inline bool wrap_write6(struct __sk_buff *skb, const struct wrap
 		*(__be16 *)h->next4 = wrap_port(w, e);
 		*(__be16 *)(h->next4 + 4) = bpf_htons(inner + sizeof(struct udphdr));
 	}
+	/* With UDP the chosen port is the label, too: switches look at one or the other. */
 	h->flow = bpf_htonl(6U << 28 | (__u32)tos << 20 |
-			   (e->kind == DMSC_ENCAP_SRV6 && e->entropy ? e->entropy & 0xfffff :
-								       w->hash >> 12));
+			   (e->entropy ? e->entropy & 0xfffff : w->hash >> 12));
 	h->length = bpf_htons(inner + length - sizeof(struct ipv6hdr));
 	if (bpf_skb_store_bytes(skb, ETH_HLEN, h, sizeof(*h), 0))
 		return false;

@@ -35,7 +35,7 @@ spines_up() { # after setup; skips all where the kernel has no segments
 	for ns in leaf0 leaf1 spine0 spine1 host0 host1; do
 		in_ns $ns sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.all.seg6_enabled=1
 		for dev in $(in_ns $ns ip -o link | awk -F "[ :@]+" "{ print \$2 }"); do
-			in_ns $ns sysctl -qw "net.ipv6.conf.$dev.seg6_enabled=1"
+			in_ns $ns sysctl -qwe "net.ipv6.conf.$dev.seg6_enabled=1"	# -e: some have no IPv6
 		done
 	done
 	for s in 0 1; do

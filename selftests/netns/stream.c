@@ -40,15 +40,30 @@ static void die(const char *what)
 	exit(1);
 }
 
-static struct sockaddr_in address(const char *addr, const char *port)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(atoi(port)) };
+struct end {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	};
+	socklen_t len;
+};
 
-	if (inet_pton(AF_INET, addr, &sa.sin_addr) != 1) {
-		fprintf(stderr, "stream: %s: not an IPv4 address\n", addr);
+static struct end address(const char *addr, const char *port)
+{
+	struct end e = { .len = sizeof(e.v4) };
+
+	e.v4.sin_family = AF_INET;
+	e.v4.sin_port = htons(atoi(port)); /* in the same place in both */
+	if (inet_pton(AF_INET, addr, &e.v4.sin_addr) == 1)
+		return e;
+	e.v6.sin6_family = AF_INET6;
+	e.len = sizeof(e.v6);
+	if (inet_pton(AF_INET6, addr, &e.v6.sin6_addr) != 1) {
+		fprintf(stderr, "stream: %s: no address\n", addr);
 		exit(2);
 	}
-	return sa;
+	return e;
 }
 
 static void serve(int fd)
@@ -65,12 +80,12 @@ static void serve(int fd)
 
 __attribute__((noreturn)) static void do_listen(char **argv)
 {
-	struct sockaddr_in sa = address(argv[2], argv[3]);
-	int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+	struct end at = address(argv[2], argv[3]);
+	int fd = socket(at.any.sa_family, SOCK_STREAM, 0), one = 1;
 
 	signal(SIGCHLD, SIG_IGN);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) || listen(fd, 64))
+	if (bind(fd, &at.any, at.len) || listen(fd, 64))
 		die("listen");
 	puts("listening");
 	fflush(stdout);
@@ -97,16 +112,16 @@ static int64_t now_ms(void)
 
 static int do_send(char **argv)
 {
-	struct sockaddr_in src = address(argv[2], "0"), dst = address(argv[3], argv[4]);
+	struct end src = address(argv[2], "0"), dst = address(argv[3], argv[4]);
 	uint64_t want = strtoull(argv[5], NULL, 10), sent = 0, got = 0;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(dst.any.sa_family, SOCK_STREAM, 0);
 	int64_t last, gap = 0;
 
 	signal(SIGTERM, on_term);
 	signal(SIGPIPE, SIG_IGN);
-	if (bind(fd, (struct sockaddr *)&src, sizeof(src)))
+	if (bind(fd, &src.any, src.len))
 		die("bind");
-	if (connect(fd, (struct sockaddr *)&dst, sizeof(dst)))
+	if (connect(fd, &dst.any, dst.len))
 		die("connect");
 	last = now_ms();
 	while (!stop && (!want || sent < want)) {

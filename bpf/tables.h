@@ -154,10 +154,11 @@ static __always_inline __u32 peer_path(__u32 side, const struct dmsc_addr *addr,
 	return peer ? peer->path : DMSC_PATH_NONE;
 }
 
-static __always_inline struct dmsc_group *group_get(__u32 side, __u32 src, __u32 dst, __u8 class)
+static __always_inline struct dmsc_group *group_get(__u32 side, __u32 src, __u32 dst, __u8 class,
+						    __u8 ipv6)
 {
 	struct dmsc_group_key key = {
-		.src_sid = src, .dst_sid = dst, .class = class, .side = side,
+		.src_sid = src, .dst_sid = dst, .class = class, .side = side, .ipv6 = ipv6,
 	};
 
 	return bpf_map_lookup_elem(&dmsc_groups, &key);
@@ -208,12 +209,13 @@ static __always_inline __u32 path_choose(__u32 side, const struct dmsc_stamp *s,
 					 const struct dmsc_addr *peer)
 {
 	struct dmsc_group *g = NULL;
+	__u8 ipv6 = !addr_is_v4(peer);
 
 	if (s->sid) {
 		if (s->peer_sid)
-			g = group_get(side, s->sid, s->peer_sid, s->class);
+			g = group_get(side, s->sid, s->peer_sid, s->class, ipv6);
 		if (!g)
-			g = group_get(side, s->sid, DMSC_SID_ANY, s->class);
+			g = group_get(side, s->sid, DMSC_SID_ANY, s->class, ipv6);
 	}
 	return g ? g->path : peer_path(side, peer, s->class);
 }

@@ -68,7 +68,9 @@ static inline void add_endpoints(const char *addr, uint16_t port, uint32_t sid)
 
 static inline void add_group(uint32_t src, uint32_t dst, uint8_t class, uint32_t path)
 {
-	g.group_keys[g.t.nr_groups] = (struct dmsc_group_key){ src, dst, class, 0, 0 };
+	g.group_keys[g.t.nr_groups] = (struct dmsc_group_key){
+		.src_sid = src, .dst_sid = dst, .class = class, .ipv6 = dst == SID_THERE6
+	};
 	g.groups[g.t.nr_groups++].path = path;
 }
 

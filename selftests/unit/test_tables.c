@@ -55,7 +55,17 @@ static uint32_t group(const struct tables *t, uint32_t src, uint32_t dst, uint8_
 {
 	for (size_t i = 0; i < t->t.nr_groups; i++)
 		if (t->t.group_keys[i].src_sid == src && t->t.group_keys[i].dst_sid == dst &&
-		    t->t.group_keys[i].class == class)
+		    t->t.group_keys[i].class == class && !t->t.group_keys[i].ipv6)
+			return t->t.groups[i].path;
+	return MODEL_NONE;
+}
+
+/* The same of IPv6. */
+static uint32_t group6(const struct tables *t, uint32_t src, uint32_t dst, uint8_t class)
+{
+	for (size_t i = 0; i < t->t.nr_groups; i++)
+		if (t->t.group_keys[i].src_sid == src && t->t.group_keys[i].dst_sid == dst &&
+		    t->t.group_keys[i].class == class && t->t.group_keys[i].ipv6)
 			return t->t.groups[i].path;
 	return MODEL_NONE;
 }
@@ -423,6 +433,101 @@ static void test_ways(void **state)
 	tables_free(&t);
 }
 
+static struct dmsc_addr v6(uint8_t a, uint8_t b)
+{
+	return (struct dmsc_addr){ .b = { 0xfd, a, [15] = b } };
+}
+
+/* A host that is known by an address, @port being 0: as a host; whose SID it is. */
+static int64_t endpoint(const struct tables *t, const struct dmsc_addr *addr, uint16_t port)
+{
+	for (size_t i = 0; i < t->t.nr_endpoints; i++)
+		if (!memcmp(&t->t.endpoint_keys[i].addr, addr, sizeof(*addr)) &&
+		    t->t.endpoint_keys[i].port == htons(port))
+			return t->t.endpoints[i].sid;
+	return -1;
+}
+
+/* Hosts of both families: everything twice, with next hops of their own. */
+static void test_ipv6(void **state)
+{
+	struct plan_way ways[] = { { .path = 0, .weight = 1 }, { .path = 1, .weight = 3 } };
+	struct plan_encap label = { .kind = PATH_LABEL, .entropy = 77, .nexthop = v6(9, 1) };
+	struct policy policy = { 0 };
+	const struct dmsc_set *set;
+	struct dmsc_error err;
+	struct tables t;
+	struct small s;
+	uint32_t row;
+
+	(void)state;
+	small_init(&s);
+	for (uint32_t i = 0; i < 4; i++) {
+		s.links[i].addr6_a = v6(i, 2);
+		s.links[i].addr6_b = v6(i, 3);
+	}
+	/* One of two is no conversation. */
+	s.nodes[0].addr6 = v6(0xff, 1);
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	assert_int_equal(t.t.nr_paths, 3);
+	assert_int_equal(group6(&t, 100, 102, DMSC_CLASS_DATA), MODEL_NONE);
+	assert_int_equal(endpoint(&t, &s.nodes[0].addr6, 2000), 100);
+	tables_free(&t);
+
+	s.nodes[1].addr6 = v6(0xff, 2);
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	assert_int_equal(t.t.nr_paths, 5);
+	assert_int_equal(t.t.nr_endpoints, 6);
+	assert_int_equal(endpoint(&t, &s.nodes[1].addr6, 2002), 102);
+	for (uint32_t i = 0; i < 2; i++) {
+		row = group6(&t, 100 + i, 102, DMSC_CLASS_DATA);
+		assert_int_equal(t.about[row].link, i);
+		assert_true(t.about[row].ipv6);
+		assert_int_equal(t.paths[row].family, AF_INET6);
+		assert_memory_equal(&t.paths[row].nexthop, &s.links[i].addr6_b, 16);
+		assert_int_equal(group6(&t, 100 + i, DMSC_SID_ANY, DMSC_CLASS_DATA), row);
+		row = group(&t, 100 + i, 102, DMSC_CLASS_DATA);
+		assert_false(t.about[row].ipv6);
+		assert_memory_equal(&t.paths[row].nexthop, &s.links[i].addr_b, 16);
+	}
+	row = peer(&t, &s.nodes[1].addr6, DMSC_CLASS_DATA);
+	assert_true(row != MODEL_NONE && t.about[row].ipv6 && t.about[row].link == 1);
+	assert_int_equal(endpoint(&t, &s.nodes[1].addr6, 0), -1);
+	tables_free(&t);
+
+	/* With a policy hosts are known by every address. */
+	s.in.policy = &policy;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	assert_int_equal(endpoint(&t, &s.nodes[1].addr6, 0), 0);
+	assert_int_equal(endpoint(&t, &s.links[2].addr6_a, 0), 0);
+	tables_free(&t);
+	s.in.policy = NULL;
+
+	/* A link without next hops of IPv6 is no way for it, alone or in a set. */
+	memset(&s.links[0].addr6_b, 0, sizeof(s.links[0].addr6_b));
+	s.flows[1].first_way = 0;
+	s.flows[1].nr_ways = 2;
+	s.plan.ways = ways;
+	s.plan.nr_ways = 2;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	assert_int_equal(group6(&t, 100, 102, DMSC_CLASS_DATA), MODEL_NONE);
+	row = group6(&t, 101, 102, DMSC_CLASS_DATA);
+	assert_false(row & DMSC_PATH_SET);
+	assert_true(t.about[row].ipv6 && t.about[row].link == 1);
+	set = set_of(&t, group(&t, 101, 102, DMSC_CLASS_DATA));
+	assert_int_equal(set->nr, 2);
+	tables_free(&t);
+
+	/* What is put around packets, or their label, has one row for both. */
+	s.paths[0].encap = &label;
+	assert_int_equal(tables_build(&s.in, &t, &err), 0);
+	row = group6(&t, 100, 102, DMSC_CLASS_DATA);
+	assert_int_equal(row, group(&t, 100, 102, DMSC_CLASS_DATA));
+	assert_memory_equal(&t.paths[row].nexthop, &label.nexthop, 16);
+	assert_int_equal(t.encaps[t.paths[row].encap].kind, DMSC_ENCAP_LABEL);
+	tables_free(&t);
+}
+
 static void test_rows(void **state)
 {
 	struct dmsc_error err;
@@ -631,6 +736,7 @@ int main(void)
 		cmocka_unit_test(test_rows),	       cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_blob),	       cmocka_unit_test(test_profiles),
 		cmocka_unit_test(test_module_profile), cmocka_unit_test(test_class_defaults),
+		cmocka_unit_test(test_ipv6),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

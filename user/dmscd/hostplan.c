@@ -13,6 +13,7 @@
 #include <linux/magic.h>
 
 #include "dmscd/daemon.h"
+#include "lib/addr.h"
 #include "lib/encap.h"
 #include "lib/spec.h"
 
@@ -364,8 +365,8 @@ const char *hostplan_path_name(const struct hostplan *hp, uint32_t p, char out[P
 	char text[ENCAP_TEXT_LEN];
 
 	encap_text(about->encap, text);
-	snprintf(out, PATH_NAME_LEN, "%s%s%s", hp->plan.topo.links[about->link].if_a,
-		 *text ? " " : "", text);
+	snprintf(out, PATH_NAME_LEN, "%s%s%s%s", hp->plan.topo.links[about->link].if_a,
+		 about->ipv6 ? " IPv6" : "", *text ? " " : "", text);
 	return out;
 }
 
@@ -383,6 +384,11 @@ int hostplan_check_mtu(struct daemon *d, struct hostplan *hp, struct dmsc_error 
 			continue;
 		mtu = r->info.mtu;
 		route = link_route_mtu(d->rtnl, &dst->addr);
+		if (dmsc_addr_given(&dst->addr6)) {
+			uint32_t route6 = link_route_mtu(d->rtnl, &dst->addr6);
+
+			route = route6 > route ? route6 : route;
+		}
 		if (route && route + more > mtu)
 			return dmsc_fail(err, -EINVAL,
 					 "plan: paths[%u]: %.200s puts %u bytes around packets of up to %u to %s, expected room for them in the MTU of %u (a route with an mtu of at most %d)",

@@ -96,8 +96,8 @@ int watch_paths(struct daemon *d, struct hostplan *hp, uint8_t *flags, struct dm
 		if (ret || s->admin_down || !s->link_up || !s->hop_ok)
 			continue;
 		flags[p] |= DMSC_PATH_F_UP;
-		if (!path->encap &&
-		    link_routes_via(d->rtnl, &dst->addr, path->ifindex, &path->nexthop))
+		if (!path->encap && link_routes_via(d->rtnl, about->ipv6 ? &dst->addr6 : &dst->addr,
+						    path->ifindex, &path->nexthop))
 			flags[p] |= DMSC_PATH_F_ROUTED;
 	}
 	free(hop);

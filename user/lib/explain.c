@@ -59,8 +59,9 @@ static bool key_text(const char *table, const void *key, char *out, size_t len)
 		const struct dmsc_group_key *k = key;
 
 		snprintf(out, len,
-			 k->dst_sid ? "SID %u to SID %u, class %u" : "SID %u to any (%u), class %u",
-			 k->src_sid, k->dst_sid, k->class);
+			 k->dst_sid ? "SID %u to SID %u, class %u%s" :
+				      "SID %u to any (%u), class %u%s",
+			 k->src_sid, k->dst_sid, k->class, k->ipv6 ? ", IPv6" : "");
 	} else if (!strcmp(table, "peers")) {
 		const struct dmsc_peer_key *k = key;
 

@@ -30,11 +30,12 @@ enum node_kind {
 struct topo_node {
 	char name[MODEL_NAME_LEN];
 	enum node_kind kind;
-	uint32_t gpus;	       /* hosts: 0..64 */
-	struct dmsc_addr addr; /* loopback address, reachable over every rail */
+	uint32_t gpus;		/* hosts: 0..64 */
+	struct dmsc_addr addr;	/* loopback address, reachable over every rail */
+	struct dmsc_addr addr6; /* hosts: the same of IPv6; zero for none */
 	/*
 	 * IPv6, zero for none. Switches: End (RFC 8986), the shortest way goes on from here.
-	 * Hosts: what takes the outer header off IPv4 (End.DT4, DT46, DX4).
+	 * Hosts: what takes the outer header off (End.DT46; End.DT4, DX4 without addr6).
 	 */
 	struct dmsc_addr segment;
 	uint32_t line; /* in the file, for messages */

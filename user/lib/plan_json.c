@@ -39,6 +39,7 @@ static json_t *topology_json(const struct topology *t, bool *ok)
 		o = json_pack("{s:s, s:s, s:I, s:o}", "name", t->nodes[i].name, "kind",
 			      plan_kind_names[t->nodes[i].kind], "gpus",
 			      (json_int_t)t->nodes[i].gpus, "address", addr_json(&t->nodes[i].addr));
+		plan_set_addr(o, "address6", &t->nodes[i].addr6, ok);
 		plan_set_addr(o, "segment", &t->nodes[i].segment, ok);
 		append(nodes, o, ok);
 	}

@@ -28,7 +28,8 @@ static bool is_v6(const struct dmsc_addr *a)
 	return dmsc_addr_given(a) && !dmsc_addr_is_v4(a);
 }
 
-int plan_get_addr(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out)
+/* An address of either family; one that is missing leaves @out as it is. */
+static int get_either(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out)
 {
 	json_t *v = json_object_get(o, key);
 
@@ -37,7 +38,16 @@ int plan_get_addr(struct reader *r, json_t *o, const char *key, struct dmsc_addr
 	return 0;
 }
 
-/* One that has to be there. */
+int plan_get_addr6(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out)
+{
+	json_t *v = json_object_get(o, key);
+
+	if (v && (!parse_addr(v, out) || !is_v6(out)))
+		return bad(r, key, "an IPv6 address");
+	return 0;
+}
+
+/* One of IPv6 that has to be there. */
 static int get_ipv6(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out)
 {
 	json_t *v = json_object_get(o, key);
@@ -75,7 +85,7 @@ static int read_udp(struct reader *r, json_t *o, struct plan_encap *e)
 	ret = get_int(r, o, "port", 1, 65535, &port);
 	e->port = port;
 	if (!ret)
-		ret = plan_get_addr(r, o, "target", &e->target);
+		ret = get_either(r, o, "target", &e->target);
 	/* A host's own address is of IPv4. */
 	if (!ret && is_v6(&e->source) != is_v6(&e->target))
 		ret = bad(r, "target", "an address of the same family as source");
@@ -99,9 +109,9 @@ static int read_encap(struct reader *r, json_t *o, struct plan_path *path)
 		return dmsc_fail(r->err, -ENOMEM, "%s: out of memory", r->file);
 	path->encap = e;
 	e->kind = kind;
-	ret = plan_get_addr(r, o, "nexthop", &e->nexthop);
+	ret = get_either(r, o, "nexthop", &e->nexthop);
 	if (!ret)
-		ret = plan_get_addr(r, o, "source", &e->source);
+		ret = get_either(r, o, "source", &e->source);
 	max = kind == PATH_UDP ? 65535 : LABEL_MAX;
 	if (!ret && (kind == PATH_LABEL || json_object_get(o, "entropy"))) {
 		uint64_t entropy = 0;

@@ -18,10 +18,10 @@ int plan_read_flow_ways(struct reader *r, json_t *o, struct plan *p, struct plan
 /* "groups" of the plan @o, which may be missing; after instances and paths. */
 int plan_read_groups(struct reader *r, json_t *o, struct plan *p);
 
-/* An address of either family at @key of @o; one that is missing leaves @out as it is. */
-int plan_get_addr(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out);
+/* An address of IPv6 at @key of @o; one that is missing leaves @out as it is. */
+int plan_get_addr6(struct reader *r, json_t *o, const char *key, struct dmsc_addr *out);
 
-/* The same, written; *@ok becomes false when memory ran out. The address zero is left out. */
+/* An address of either family, written; *@ok becomes false when memory ran out. The address zero is left out. */
 void plan_set_addr(json_t *o, const char *key, const struct dmsc_addr *a, bool *ok);
 json_t *plan_path_json(const struct plan_path *path, bool *ok);
 json_t *plan_ways_json(const struct plan *p, uint32_t first, uint32_t nr, bool *ok);

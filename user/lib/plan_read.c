@@ -38,7 +38,9 @@ static int read_topology(struct reader *r, json_t *o, struct topology *t)
 		if (!ret)
 			ret = get_addr(r, v, "address", &t->nodes[i].addr);
 		if (!ret)
-			ret = plan_get_addr(r, v, "segment", &t->nodes[i].segment);
+			ret = plan_get_addr6(r, v, "address6", &t->nodes[i].addr6);
+		if (!ret)
+			ret = plan_get_addr6(r, v, "segment", &t->nodes[i].segment);
 		kind = find_name(plan_kind_names, PLAN_KINDS,
 				 json_string_value(json_object_get(v, "kind")));
 		if (!ret && kind < 0)
@@ -64,9 +66,9 @@ static int read_topology(struct reader *r, json_t *o, struct topology *t)
 		if (!ret)
 			ret = get_addr(r, v, "addr_b", &l->addr_b);
 		if (!ret)
-			ret = plan_get_addr(r, v, "addr6_a", &l->addr6_a);
+			ret = plan_get_addr6(r, v, "addr6_a", &l->addr6_a);
 		if (!ret)
-			ret = plan_get_addr(r, v, "addr6_b", &l->addr6_b);
+			ret = plan_get_addr6(r, v, "addr6_b", &l->addr6_b);
 		if (!ret)
 			ret = get_int(r, v, "rate", 1, UINT64_MAX >> 1, &l->rate);
 		if (!ret && (l->a == l->b || t->nodes[l->b].kind == NODE_HOST))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/addr.h"
 #include "lib/tables_priv.h"
 
 uint32_t tables_host(const struct plan *p, const char *name)
@@ -102,24 +103,30 @@ static void choices_reduce(struct choices *cs, bool unanimous)
 	cs->n = out;
 }
 
-static int add_group(struct build *b, const struct plan_instance *local,
-		     const struct plan_instance *remote, uint8_t class, uint32_t rank, uint32_t way,
-		     uint64_t bytes)
+static int add_group(struct build *b, const struct plan_flow *f, uint32_t rank, bool ipv6)
 {
 	const struct plan *p = b->in->plan;
+	const struct plan_instance *local = &p->instances[rank ? f->dst : f->src];
+	const struct plan_instance *remote = &p->instances[rank ? f->src : f->dst];
+	const struct topo_node *node = &p->topo.nodes[p->hosts[remote->host].node];
 	struct dmsc_group_key gk = {
 		.src_sid = local->sid,
 		.dst_sid = remote->sid,
-		.class = class,
+		.class = f->class,
+		.ipv6 = ipv6,
 	};
 	struct dmsc_peer_key pk = {
-		.addr = p->topo.nodes[p->hosts[remote->host].node].addr,
-		.class = class,
+		.addr = ipv6 ? node->addr6 : node->addr,
+		.class = f->class,
 	};
+	/* A flow of no bytes still has connections: give it a voice. */
+	uint64_t bytes = f->bytes ? f->bytes : 1;
+	uint32_t way;
 	int ret;
 
-	/* A flow of no bytes still has connections: give it a voice. */
-	bytes = bytes ? bytes : 1;
+	ret = tables_flow_way(b, f, ipv6, &way);
+	if (ret || way == DMSC_PATH_NONE)
+		return ret;
 	ret = choices_add(&b->groups, &gk, sizeof(gk), rank, way, bytes);
 	if (!ret)
 		ret = choices_add(&b->peers, &pk, sizeof(pk), rank, way, bytes);
@@ -136,7 +143,7 @@ static int add_group(struct build *b, const struct plan_instance *local,
 static int build_flows(struct build *b)
 {
 	const struct plan *p = b->in->plan;
-	uint32_t host = b->in->host, way;
+	uint32_t host = b->in->host;
 	int ret;
 
 	for (uint32_t i = 0; i < p->nr_flows; i++) {
@@ -144,6 +151,7 @@ static int build_flows(struct build *b)
 		const struct plan_instance *src = &p->instances[f->src];
 		const struct plan_instance *dst = &p->instances[f->dst];
 		const struct plan_path *path;
+		uint32_t rank = src->host != host; /* 0: sends; 1: answers */
 
 		if (f->path == MODEL_NONE || (src->host != host && dst->host != host) ||
 		    src->host == dst->host)
@@ -154,11 +162,9 @@ static int build_flows(struct build *b)
 					 "plan: flows[%u].path: path %u joins other hosts, expected one from %s to %s",
 					 i, f->path, p->hosts[src->host].name,
 					 p->hosts[dst->host].name);
-		ret = tables_flow_way(b, f, &way);
-		if (!ret && src->host == host)
-			ret = add_group(b, src, dst, f->class, 0, way, f->bytes);
-		else if (!ret)
-			ret = add_group(b, dst, src, f->class, 1, way, f->bytes);
+		ret = add_group(b, f, rank, false);
+		if (!ret && tables_talk6(b, rank ? src->host : dst->host))
+			ret = add_group(b, f, rank, true);
 		if (ret)
 			return ret;
 	}
@@ -186,7 +192,8 @@ static bool group_there(const struct build *b, size_t n, const struct dmsc_group
  * Groups of the plan: every pair of their ends, unless it has a flow. Of two groups
  * the one with the more specific ends counts, so these come first.
  */
-static int build_group(struct build *b, const struct plan_group *g, size_t nr_flows, uint32_t rank)
+static int build_group(struct build *b, const struct plan_group *g, size_t nr_flows, uint32_t rank,
+		       bool ipv6)
 {
 	const struct plan *p = b->in->plan;
 	int ret = 0;
@@ -202,13 +209,14 @@ static int build_group(struct build *b, const struct plan_group *g, size_t nr_fl
 				.src_sid = src->sid,
 				.dst_sid = dst->sid,
 				.class = g->class,
+				.ipv6 = ipv6,
 			};
 			uint32_t way;
 
 			if (dst->host == src->host || !end_is(dst, g->to, g->to_mic) ||
-			    group_there(b, nr_flows, &key))
+			    (ipv6 && !tables_talk6(b, dst->host)) || group_there(b, nr_flows, &key))
 				continue;
-			ret = tables_group_way(b, g, dst->host, &way);
+			ret = tables_group_way(b, g, dst->host, ipv6, &way);
 			if (!ret && way != DMSC_PATH_NONE &&
 			    choices_add(&b->groups, &key, sizeof(key), rank, way, 1))
 				ret = dmsc_fail(b->err, -ENOMEM, "no memory for the tables");
@@ -227,7 +235,8 @@ static int build_groups(struct build *b)
 		const struct plan_group *g = &p->groups[i];
 
 		/* Behind what flows say; instances before clusters, sources first. */
-		ret = build_group(b, g, nr_flows, 2 + 2 * g->from_mic + g->to_mic);
+		for (int ipv6 = 0; ipv6 < 2 && !ret; ipv6++)
+			ret = build_group(b, g, nr_flows, 2 + 2 * g->from_mic + g->to_mic, ipv6);
 	}
 	if (p->nr_groups)
 		choices_reduce(&b->groups, false);
@@ -425,11 +434,12 @@ static int add_ports(struct build *b, struct endpoint_rows *e, uint32_t k)
 {
 	const struct plan *p = b->in->plan;
 	const struct plan_instance *in = &p->instances[k];
+	const struct topo_node *node = &p->topo.nodes[p->hosts[in->host].node];
 	int ret = 0;
 
 	for (unsigned int c = 0; c < DMSC_NR_CLASSES && !ret; c++) {
 		struct endpoint_row row = {
-			.key = { .addr = p->topo.nodes[p->hosts[in->host].node].addr,
+			.key = { .addr = node->addr,
 				 .port = htons(in->port[c]),
 				 .proto = IPPROTO_TCP },
 			.val = { .sid = in->sid, .mic = in->mic, .class = c },
@@ -439,12 +449,23 @@ static int add_ports(struct build *b, struct endpoint_rows *e, uint32_t k)
 		if (!in->port[c])
 			continue;
 		ret = add_endpoint(b, e, &row);
+		row.key.addr = node->addr6;
+		if (!ret && dmsc_addr_given(&node->addr6))
+			ret = add_endpoint(b, e, &row);
 		/* To bind it on all addresses is to bind it. */
 		memset(&row.key.addr, 0, sizeof(row.key.addr));
 		if (!ret && in->host == b->in->host && b->in->policy)
 			ret = add_endpoint(b, e, &row);
 	}
 	return ret;
+}
+
+/* A host's address, if it has it. */
+static int add_host(struct build *b, struct endpoint_rows *e, const struct dmsc_addr *addr)
+{
+	struct endpoint_row row = { .key.addr = *addr, .instance = MODEL_NONE };
+
+	return dmsc_addr_given(addr) ? add_endpoint(b, e, &row) : 0;
 }
 
 /* What these addresses send has been checked where it was sent. */
@@ -454,15 +475,17 @@ static int add_hosts(struct build *b, struct endpoint_rows *e)
 	int ret = 0;
 
 	for (uint32_t h = 0; h < p->nr_hosts && !ret; h++) {
-		struct endpoint_row row = { .key.addr = p->topo.nodes[p->hosts[h].node].addr,
-					    .instance = MODEL_NONE };
+		const struct topo_node *node = &p->topo.nodes[p->hosts[h].node];
 
-		ret = add_endpoint(b, e, &row);
+		ret = add_host(b, e, &node->addr);
+		if (!ret)
+			ret = add_host(b, e, &node->addr6);
 		for (uint32_t l = 0; l < p->topo.nr_links && !ret; l++) {
 			if (!tables_link_of(p, h, l))
 				continue;
-			row.key.addr = p->topo.links[l].addr_a;
-			ret = add_endpoint(b, e, &row);
+			ret = add_host(b, e, &p->topo.links[l].addr_a);
+			if (!ret)
+				ret = add_host(b, e, &p->topo.links[l].addr6_a);
 		}
 	}
 	return ret;

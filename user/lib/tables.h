@@ -25,9 +25,10 @@ struct tables_input {
 
 /* What a row of dmsc_paths stands for: towards a host, out of one link, in one manner. */
 struct tables_path {
-	uint32_t dst_host;		/* index into plan->hosts */
-	uint32_t link;			/* topology link */
-	uint32_t plan_path;		/* MODEL_NONE: only answers (ACKs) take it */
+	uint32_t dst_host;  /* index into plan->hosts */
+	bool ipv6;	    /* for flows of IPv6, without encap; else of IPv4, or both */
+	uint32_t link;	    /* topology link */
+	uint32_t plan_path; /* MODEL_NONE: only answers (ACKs) take it */
 	const struct plan_encap *encap; /* of the plan; NULL: none */
 };
 
@@ -50,14 +51,15 @@ bool tables_link_of(const struct plan *p, uint32_t host, uint32_t link);
 /**
  * tables_build - make the rows
  *
- * Endpoints: every instance's ports; with a policy also every host's addresses
- * (port 0), and the local ports on any address (::). Groups: for what local instances send,
+ * Endpoints: every instance's ports, on each address of its host; with a policy also every
+ * host's addresses (port 0), and the local ports on any address (::). Groups: for what local instances send,
  * the planned path; for what they receive, the way back through the link by
  * which it arrives, so that answers keep to the rail of their data. Where a
  * receiver's peers all come by one rail that is also its path for a peer
  * unknown (DMSC_SID_ANY); dmsc_peers has the path of most bytes to each host
  * and class. Where a flow has several paths, a set of them stands in a path's
- * place. Groups of the plan are written out, pair by pair.
+ * place. Groups of the plan are written out, pair by pair. Between two hosts with addresses of
+ * IPv6 all of this is there once more, with the links' next hops of IPv6.
  *
  * -EINVAL when the plan contradicts itself or does not fit the maps; the
  * message names the field of the plan.

@@ -32,18 +32,35 @@ static int add_encap(struct build *b, uint32_t dst_host, const struct plan_encap
 	return 0;
 }
 
-/* The row for (dst_host, link, encapsulation), made when there is none. */
+bool tables_talk6(const struct build *b, uint32_t host)
+{
+	const struct plan *p = b->in->plan;
+
+	return dmsc_addr_given(&p->topo.nodes[p->hosts[b->in->host].node].addr6) &&
+	       dmsc_addr_given(&p->topo.nodes[p->hosts[host].node].addr6);
+}
+
+/*
+ * The row for (dst_host, link, encapsulation, family), made when there is none. What is put
+ * around packets has a next hop of its own, which serves both families. DMSC_PATH_NONE where
+ * the link has no next hop of IPv6.
+ */
 static int path_row(struct build *b, uint32_t dst_host, uint32_t link, uint32_t plan_path,
-		    const struct plan_encap *encap, uint32_t *row)
+		    const struct plan_encap *encap, bool ipv6, uint32_t *row)
 {
 	const struct plan *p = b->in->plan;
 	const struct topo_link *l = &p->topo.links[link];
 	struct tables *out = b->out;
 	struct dmsc_path *path;
 
+	ipv6 = ipv6 && !encap;
+	if (ipv6 && !dmsc_addr_given(&l->addr6_b)) {
+		*row = DMSC_PATH_NONE;
+		return 0;
+	}
 	for (uint32_t i = 1; i < out->t.nr_paths; i++) {
 		if (out->about[i].dst_host == dst_host && out->about[i].link == link &&
-		    same_encap(out->about[i].encap, encap)) {
+		    out->about[i].ipv6 == ipv6 && same_encap(out->about[i].encap, encap)) {
 			*row = i;
 			return 0;
 		}
@@ -59,14 +76,15 @@ static int path_row(struct build *b, uint32_t dst_host, uint32_t link, uint32_t 
 	*row = out->t.nr_paths++;
 	out->about[*row] = (struct tables_path){
 		.dst_host = dst_host,
+		.ipv6 = ipv6,
 		.link = link,
 		.plan_path = plan_path,
 		.encap = encap,
 	};
 	path = &out->paths[*row];
 	path->ifindex = b->in->ifindexes[link];
-	path->family = dmsc_addr_is_v4(&l->addr_b) ? AF_INET : AF_INET6;
-	path->nexthop = l->addr_b;
+	path->nexthop = ipv6 ? l->addr6_b : l->addr_b;
+	path->family = dmsc_addr_is_v4(&path->nexthop) ? AF_INET : AF_INET6;
 	return encap ? add_encap(b, dst_host, encap, path) : 0;
 }
 
@@ -85,7 +103,9 @@ int tables_paths(struct build *b)
 			return dmsc_fail(b->err, -EINVAL,
 					 "plan: paths[%u].link: %u is not a link of %s, expected one",
 					 i, path->link, p->hosts[b->in->host].name);
-		ret = path_row(b, path->dst_host, path->link, i, path->encap, &row);
+		ret = path_row(b, path->dst_host, path->link, i, path->encap, false, &row);
+		if (!ret && tables_talk6(b, path->dst_host))
+			ret = path_row(b, path->dst_host, path->link, i, path->encap, true, &row);
 		if (ret)
 			return ret;
 	}
@@ -132,11 +152,13 @@ static int fill_slots(const struct build *b, struct dmsc_set *set)
 	return ret ? dmsc_fail(b->err, ret, "no memory for the tables") : 0;
 }
 
-/* Two ways that lead by the same row are one, of both weights. */
+/* Two ways that lead by the same row are one, of both weights; no row is no way. */
 static void set_add(struct dmsc_set *set, uint32_t row, uint32_t weight)
 {
 	uint32_t i, sum;
 
+	if (row == DMSC_PATH_NONE)
+		return;
 	for (i = 0; i < set->nr && set->path[i] < row; i++)
 		;
 	if (i < set->nr && set->path[i] == row) {
@@ -202,23 +224,23 @@ static uint32_t arrival_link(const struct plan *p, const struct plan_path *path)
 }
 
 /* The row by which @path's traffic leaves this host, or its answers do. */
-static int row_of(struct build *b, uint32_t index, uint32_t *row)
+static int row_of(struct build *b, uint32_t index, bool ipv6, uint32_t *row)
 {
 	const struct plan *p = b->in->plan;
 	const struct plan_path *path = &p->paths[index];
 	uint32_t link;
 
 	if (path->src_host == b->in->host)
-		return path_row(b, path->dst_host, path->link, index, path->encap, row);
+		return path_row(b, path->dst_host, path->link, index, path->encap, ipv6, row);
 	link = arrival_link(p, path);
 	if (link == MODEL_NONE)
 		return dmsc_fail(b->err, -EINVAL,
 				 "plan: paths[%u].edges: none ends at %s, expected one", index,
 				 p->hosts[b->in->host].name);
-	return path_row(b, path->src_host, link, MODEL_NONE, NULL, row);
+	return path_row(b, path->src_host, link, MODEL_NONE, NULL, ipv6, row);
 }
 
-int tables_flow_way(struct build *b, const struct plan_flow *f, uint32_t *way)
+int tables_flow_way(struct build *b, const struct plan_flow *f, bool ipv6, uint32_t *way)
 {
 	const struct plan_way *ways = &b->in->plan->ways[f->first_way];
 	struct dmsc_set set = { 0 };
@@ -226,9 +248,9 @@ int tables_flow_way(struct build *b, const struct plan_flow *f, uint32_t *way)
 	int ret;
 
 	if (!f->nr_ways)
-		return row_of(b, f->path, way);
+		return row_of(b, f->path, ipv6, way);
 	for (uint32_t i = 0; i < f->nr_ways; i++) {
-		ret = row_of(b, ways[i].path, &row);
+		ret = row_of(b, ways[i].path, ipv6, &row);
 		if (ret)
 			return ret;
 		set_add(&set, row, ways[i].weight);
@@ -236,7 +258,8 @@ int tables_flow_way(struct build *b, const struct plan_flow *f, uint32_t *way)
 	return set_way(b, &set, way);
 }
 
-int tables_group_way(struct build *b, const struct plan_group *g, uint32_t dst_host, uint32_t *way)
+int tables_group_way(struct build *b, const struct plan_group *g, uint32_t dst_host, bool ipv6,
+		     uint32_t *way)
 {
 	const struct plan *p = b->in->plan;
 	struct dmsc_set set = { 0 };
@@ -249,7 +272,7 @@ int tables_group_way(struct build *b, const struct plan_group *g, uint32_t dst_h
 
 		if (path->src_host != b->in->host || path->dst_host != dst_host)
 			continue;
-		ret = row_of(b, w->path, &row);
+		ret = row_of(b, w->path, ipv6, &row);
 		if (ret)
 			return ret;
 		set_add(&set, row, w->weight);

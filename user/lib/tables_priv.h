@@ -28,13 +28,18 @@ struct build {
 /* Rows for the paths of the plan that leave this host. */
 int tables_paths(struct build *b);
 
+/* Whether this host and @host have addresses of IPv6, so that they talk by these as well. */
+bool tables_talk6(const struct build *b, uint32_t host);
+
 /*
- * What flow @f takes, a path or a set: as its sender, or as its receiver for the
- * answers, which take the links by which its data arrives.
+ * What flow @f takes, a path or a set, with IPv4 or with IPv6: as its sender, or as its
+ * receiver for the answers, which take the links by which its data arrives. DMSC_PATH_NONE:
+ * no link has next hops of IPv6.
  */
-int tables_flow_way(struct build *b, const struct plan_flow *f, uint32_t *way);
+int tables_flow_way(struct build *b, const struct plan_flow *f, bool ipv6, uint32_t *way);
 
 /* The same for a group's pairs between this host and @dst_host; DMSC_PATH_NONE: none. */
-int tables_group_way(struct build *b, const struct plan_group *g, uint32_t dst_host, uint32_t *way);
+int tables_group_way(struct build *b, const struct plan_group *g, uint32_t dst_host, bool ipv6,
+		     uint32_t *way);
 
 #endif /* DMSC_LIB_TABLES_PRIV_H */

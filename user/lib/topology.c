@@ -25,7 +25,7 @@ struct raw_topology {
 struct raw_node {
 	char name[MODEL_NAME_LEN];
 	char tier[8];
-	char address[48], segment[48];
+	char address[48], address6[48], segment[48];
 	uint64_t gpus;
 };
 
@@ -48,6 +48,7 @@ static const struct yaml_field host_fields[] = {
 	YAML_FIELD("name", YAML_NAME, struct raw_node, name, true, 0, 0),
 	YAML_FIELD("gpus", YAML_U64, struct raw_node, gpus, true, 0, 64),
 	YAML_FIELD("address", YAML_TEXT, struct raw_node, address, true, 0, 0),
+	YAML_FIELD("address6", YAML_TEXT, struct raw_node, address6, false, 0, 0),
 	YAML_FIELD("segment", YAML_TEXT, struct raw_node, segment, false, 0, 0),
 };
 
@@ -118,6 +119,9 @@ static int add_node(struct yaml_file *f, struct topology *t, yaml_node_t *node, 
 		return yaml_fail(f, n->line, "%s.address: '%s', expected a unicast IPv4 address",
 				 where, raw.address);
 	map_v4(&n->addr, v4);
+	if (*raw.address6 && !segment_parse(raw.address6, &n->addr6))
+		return yaml_fail(f, n->line, "%s.address6: '%s', expected a unicast IPv6 address",
+				 where, raw.address6);
 	if (*raw.segment && !segment_parse(raw.segment, &n->segment))
 		return yaml_fail(f, n->line, "%s.segment: '%s', expected a unicast IPv6 address",
 				 where, raw.segment);
@@ -243,7 +247,7 @@ static uint32_t claim(struct claim *c, uint32_t n, const struct dmsc_addr *addr,
 /* Interfaces are unique within a node, addresses of either family in the whole cluster. */
 static int check_unique(struct yaml_file *f, const struct topology *t)
 {
-	struct claim *c = calloc(2 * t->nr_nodes + 6 * t->nr_links + 1, sizeof(*c));
+	struct claim *c = calloc(3 * t->nr_nodes + 6 * t->nr_links + 1, sizeof(*c));
 	char text[INET6_ADDRSTRLEN];
 	uint32_t n = 0, i;
 	int ret = 0;
@@ -252,6 +256,7 @@ static int check_unique(struct yaml_file *f, const struct topology *t)
 		return dmsc_fail(f->err, -ENOMEM, "out of memory");
 	for (i = 0; i < t->nr_nodes; i++) {
 		n = claim(c, n, &t->nodes[i].addr, t->nodes[i].line);
+		n = claim(c, n, &t->nodes[i].addr6, t->nodes[i].line);
 		n = claim(c, n, &t->nodes[i].segment, t->nodes[i].line);
 	}
 	for (i = 0; i < t->nr_links; i++) {

@@ -51,5 +51,13 @@ int segments_check(struct yaml_file *f, const struct topology *t)
 					 "subnet6: %s:%s has none, expected one for 'paths: srv6'",
 					 t->nodes[l->a].name, l->if_a);
 	}
+	for (i = 0; i < t->nr_links; i++) {
+		const struct topo_link *l = &t->links[i];
+
+		if (dmsc_addr_given(&t->nodes[l->a].addr6) && !dmsc_addr_given(&l->addr6_a))
+			return yaml_fail(f, l->line,
+					 "subnet6: %s:%s has none, expected one, as %s has an address6",
+					 t->nodes[l->a].name, l->if_a, t->nodes[l->a].name);
+	}
 	return 0;
 }

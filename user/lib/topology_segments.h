@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Addresses of IPv6 in topology files: segments of nodes, and hosts' links to reach them by. */
+/* Addresses of IPv6 in topology files: of hosts, segments of nodes, and links to reach them by. */
 #ifndef DMSC_LIB_TOPOLOGY_SEGMENTS_H
 #define DMSC_LIB_TOPOLOGY_SEGMENTS_H
 
@@ -15,10 +15,10 @@ bool segment_parse(const char *text, struct dmsc_addr *out);
 bool segment_subnet(const char *text, struct dmsc_addr *a, struct dmsc_addr *b);
 
 /**
- * segments_check - where paths are srv6 no address is missing
+ * segments_check - is no address of IPv6 missing?
  *
- * Every node needs a segment, every link of a host a subnet. -EINVAL with the line of the node or
- * link.
+ * Where paths are srv6 every node needs a segment, every link of a host a subnet; a host with an
+ * address of IPv6 needs subnets, too, for next hops. -EINVAL with the line of the node or link.
  */
 int segments_check(struct yaml_file *f, const struct topology *t);
 

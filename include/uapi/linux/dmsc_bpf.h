@@ -114,14 +114,16 @@ struct dmsc_endpoint {
 
 /*
  * Map dmsc_groups: hash. The path of a flow group. Looked up with both SIDs,
- * then with dst_sid = DMSC_SID_ANY, then dmsc_peers by address and class.
+ * then with dst_sid = DMSC_SID_ANY, then dmsc_peers by address and class. Flows of
+ * IPv4 and of IPv6 between the same two have next hops of their own.
  */
 struct dmsc_group_key {
 	__u32 src_sid;
 	__u32 dst_sid;
 	__u8  class;
 	__u8  side;
-	__u16 reserved;
+	__u8  ipv6;		/* 1: of flows of IPv6; 0: of IPv4 (::ffff:a.b.c.d) */
+	__u8  reserved;
 };
 
 struct dmsc_group {
@@ -232,7 +234,9 @@ struct dmsc_encap {
 	__u8  kind;		/* enum dmsc_encap_kind */
 	__u8  length;		/* of header, bytes; 0: DMSC_ENCAP_LABEL */
 	__u16 csum;		/* UDP4: sum of the header's constant words, folded */
-	__u32 entropy;		/* flow label or UDP source port, host order; 0: the flow's */
+	__u32 entropy;		/* flow label, UDP source port (over IPv6 also the label), host
+				 * order; 0: the flow's
+				 */
 	__u8  header[DMSC_ENCAP_MAX];
 };
 

@@ -130,6 +130,17 @@ void dataplane_cases_end(void);
 void veth_cases(struct bench *b, int egress);
 void veth_end(void);
 
+/* This process belongs to @cgroup from now on, and the sockets that it makes. */
+void bench_enter(const char *cgroup);
+
+/* ---- connect.c: services' addresses; after dataplane_cases() ---- */
+
+struct router_config;
+
+/* @other_cgroup: one that no program is attached to. */
+void connect_cases(struct bench *b, const struct router_config *cfg, const char *other_cgroup);
+void connect_cases_end(void);
+
 /* ---- gateway.c ---- */
 
 void gateway_cases(struct bench *b, const char *pin_dir);

@@ -150,8 +150,7 @@ static double flip(struct bench_case *c)
 	return (double)(bench_cpu_ns() - start) / FLIPS;
 }
 
-/* The sender over veth is this process; its sockets belong to the instance. */
-static void enter(const char *cgroup)
+void bench_enter(const char *cgroup)
 {
 	char procs[256];
 	FILE *f;
@@ -175,7 +174,8 @@ void dataplane_cases(struct bench *b, const struct dataplane_config *cfg)
 	if (stat(cfg->cgroup, &st))
 		bench_die("%s: %s", cfg->cgroup, strerror(errno));
 	our_cgroup = st.st_ino;
-	enter(cfg->cgroup);
+	/* The sender over veth is this process; its sockets belong to the instance. */
+	bench_enter(cfg->cgroup);
 
 	for (i = 0; i < sizeof(many) / sizeof(many[0]); i++) {
 		c = bench_add_packets(b, "egress, flow table", dataplane_prog(dp, "dmsc_egress"),

@@ -4,6 +4,7 @@
  * (default build/bench/bpf.json). Decides nothing: aims that are missed are shown.
  * BENCH="words" in the environment: only cases whose names have one of them.
  */
+#include <libgen.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <sys/stat.h>
 
 #include "selftests/bpf/env.h"
+
+#include "lib/router.h"
 
 #include "bench.h"
 
@@ -28,9 +31,12 @@ static int run(void)
 	floor_cases(&b);
 	gateway_cases(&b, env_pins);
 	dataplane_cases(&b, &(struct dataplane_config){ .pin_dir = env_pins, .cgroup = env_cgroup });
+	connect_cases(&b, &(struct router_config){ .pin_dir = env_pins, .cgroup = env_cgroup },
+		      dirname(strdupa(env_cgroup)));
 	bench_select(&b, getenv("BENCH"));
 	bench_run(&b);
 	bench_report(&b, json);
+	connect_cases_end();
 	dataplane_cases_end();
 	gateway_cases_end();
 	floor_close();

@@ -374,6 +374,108 @@ static void other_abi(void)
 	dataplane_close(other);
 }
 
+/* The program in the pinned link @name, 0 for none. */
+static uint32_t prog_in(const char *name)
+{
+	struct bpf_link_info info = {};
+	__u32 len = sizeof(info);
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/links/%s", env_pins, name);
+	fd = bpf_obj_get(path);
+	if (fd < 0 || bpf_obj_get_info_by_fd(fd, &info, &len))
+		info.prog_id = 0;
+	close(fd);
+	return info.prog_id;
+}
+
+/* The pinned map's number, and the size of its values. */
+static uint32_t map_pinned(const char *name, uint32_t *value_size)
+{
+	struct bpf_map_info info = {};
+	__u32 len = sizeof(info);
+	char path[128];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", env_pins, name);
+	fd = bpf_obj_get(path);
+	CHECK(fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len), "%s", name);
+	close(fd);
+	*value_size = info.value_size;
+	return info.id;
+}
+
+/* What is at work becomes that of the version before: its number, and a map of another layout. */
+static void make_older(void)
+{
+	char path[128];
+	int map;
+
+	snprintf(path, sizeof(path), "%s/dmsc_paths", env_pins);
+	CHECK(!unlink(path), "%s", path);
+	map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "dmsc_paths", 4, 24, 8, NULL);
+	CHECK(map >= 0 && !bpf_obj_pin(map, path), "%s: %s", path, strerror(errno));
+	close(map);
+	dp->ctl->abi = DMSC_ABI - 1;
+	dataplane_close(dp);
+	dp = NULL;
+}
+
+static void upgrade(void)
+{
+	struct dataplane_config cfg = env_config();
+	struct dmsc_path path[2] = { {}, env_path(rail_here[1], V4(10, 2, 0, 2), 0) };
+	struct dataplane_tables t = { .flags = DMSC_CTL_DSCP, .paths = path, .nr_paths = 2 };
+	uint32_t connect, egress, ctl, choices, size;
+	char link[32];
+	int i;
+
+	open_and_attach();
+	env_program(dp, &t);
+	env_program(dp, &t);
+	snprintf(link, sizeof(link), "egress-%d", rail_here[1]);
+	connect = prog_in("connect4");
+	egress = prog_in(link);
+	ctl = map_pinned("dmsc_ctl", &size);
+	choices = map_pinned("dmsc_choices", &size);
+	make_older();
+	CHECK_EQ(dataplane_open(&dp, &cfg, &env_err), -EPROTO, "%s", env_err.text);
+
+	/* Until there is a generation nothing changes; who is killed before has changed nothing. */
+	cfg.upgrade = true;
+	for (i = 0; i < 2; i++) {
+		dataplane_close(dp);
+		CHECK(!dataplane_open(&dp, &cfg, &env_err), "%s", env_err.text);
+		CHECK(!dataplane_attach(dp, "r1", &env_err), "%s", env_err.text);
+		CHECK(!dataplane_attach(dp, "r0", &env_err), "%s", env_err.text);
+		CHECK_EQ(dp->ctl->generation, 0, "a generation of its own");
+		CHECK_EQ(prog_in("connect4"), connect, "the program of connect4");
+		CHECK_EQ(prog_in(link), egress, "the program of %s", link);
+		CHECK_EQ(map_pinned("dmsc_ctl", &size), ctl, "the pinned dmsc_ctl");
+	}
+	CHECK_EQ(env_program(dp, &t), 1, "the first generation");
+	CHECK(prog_in("connect4") && prog_in("connect4") != connect, "connect4 has the old program");
+	CHECK_EQ(prog_in(link) != egress, tcx(), "the program of %s", link);
+	CHECK(map_pinned("dmsc_ctl", &size) != ctl, "the old dmsc_ctl is pinned");
+	map_pinned("dmsc_paths", &size);
+	CHECK_EQ(size, sizeof(struct dmsc_path), "the layout of dmsc_paths");
+	CHECK_EQ(map_pinned("dmsc_choices", &size), choices, "choices are kept");
+	CHECK(!pinned("dmsc_next"), "a pin is left");
+	dataplane_close(dp);
+
+	/* From now on it is this version's, for everybody. */
+	dp = env_open();
+	CHECK_EQ(dp->ctl->generation, 1, "the generation in force");
+	CHECK_EQ(env_program(dp, &t), 2, "the next generation");
+
+	/* Two versions are too many. */
+	dp->ctl->abi = DMSC_ABI - 2;
+	dataplane_close(dp);
+	dp = NULL;
+	CHECK_EQ(dataplane_open(&dp, &cfg, &env_err), -EPROTO, "%s", env_err.text);
+}
+
 /* A map of an older release, whose entries had another size. */
 static void other_layout(void)
 {
@@ -580,6 +682,7 @@ static int run(void)
 		TAP_TEST(clsact_to_tcx),
 		TAP_TEST(other_abi),
 		TAP_TEST(other_layout),
+		TAP_TEST(upgrade),
 		TAP_TEST(plain_words),
 		TAP_TEST(capabilities),
 		TAP_TEST(counters),

@@ -28,6 +28,7 @@ dmscd=$top/build/user/dmscd
 dmscctl=$top/build/user/dmscctl
 stream=$top/build/selftests/netns/stream
 patience=${DMSC_PATIENCE:-120}	# seconds, an upper bound that decides nothing
+export DMSC_CALL_TIMEOUT=${DMSC_CALL_TIMEOUT:-$patience}	# an emulated processor loads programs for long
 
 tests=0 failed=0
 ok() { # NAME

@@ -20,6 +20,7 @@ static struct dataplane_config config(const struct daemon *d)
 	return (struct dataplane_config){
 		.pin_dir = d->conf.pin_dir,
 		.cgroup = d->conf.cgroup_root,
+		.upgrade = true,
 	};
 }
 
@@ -60,6 +61,9 @@ int datapath_open(struct daemon *d)
 		return ret;
 	}
 	d->dp_why.text[0] = '\0';
+	if (dataplane_upgrades(d->dp))
+		log_info("bpf: the data path of version %u stays at work until a plan is in force",
+			 DMSC_ABI - 1);
 	policy_watch(d);
 	return 0;
 }

@@ -145,8 +145,8 @@ static int load_failed(struct dmsc_error *err, int ret)
 
 /* ---- open ---- */
 
-/* 1: pinned maps of our ABI are there, 0: nothing is pinned. */
-static int check_abi(const char *pin_dir, struct dmsc_error *err)
+/* 0: nothing is pinned; 1: maps of our ABI, 2: of the one before, if that is @older. */
+static int check_abi(const char *pin_dir, bool older, struct dmsc_error *err)
 {
 	struct bpf_map_info info = {};
 	__u32 len = sizeof(info), zero = 0;
@@ -162,9 +162,11 @@ static int check_abi(const char *pin_dir, struct dmsc_error *err)
 	    bpf_map_lookup_elem(fd, &zero, &ctl))
 		ret = dmsc_fail(err, -EPROTO, "%s: not of this release; flush the data plane first",
 				path);
+	else if (older && ctl.abi == DMSC_ABI - 1)
+		ret = 2;
 	else if (ctl.abi && ctl.abi != DMSC_ABI)
 		ret = dmsc_fail(err, -EPROTO,
-				"%s: data plane of ABI %u is at work, this program needs %u; flush it first",
+				"%s: data plane of ABI %u is at work, this program needs %u; start dmscd of this release, or switch it off first",
 				path, ctl.abi, DMSC_ABI);
 	close(fd);
 	return ret;
@@ -217,7 +219,7 @@ int dataplane_open(struct dataplane **out, const struct dataplane_config *cfg,
 		ret = dataplane_pin_prepare(dp->pin_dir, err);
 	if (ret)
 		goto failed;
-	ret = check_abi(dp->pin_dir, err);
+	ret = check_abi(dp->pin_dir, cfg->upgrade, err);
 	if (ret < 0)
 		goto failed;
 	reuse = ret;
@@ -230,6 +232,11 @@ int dataplane_open(struct dataplane **out, const struct dataplane_config *cfg,
 		ret = load_failed(err, -errno);
 		goto failed;
 	}
+	if (reuse == 2) {
+		ret = dataplane_upgrade_begin(dp, dp->skel->obj, cfg->cgroup, err);
+		if (ret)
+			goto failed;
+	}
 	ret = dmsc__load(dp->skel);
 	if (ret) {
 		ret = load_failed(err, ret);
@@ -240,8 +247,9 @@ int dataplane_open(struct dataplane **out, const struct dataplane_config *cfg,
 		goto failed;
 	dp->ctl->abi = DMSC_ABI;
 	dp->tcx = dataplane_have_tcx(dp);
-	ret = dataplane_attach_cgroup(dp, cfg->cgroup, err);
-	if (!ret)
+	if (!dp->upgrade)
+		ret = dataplane_attach_cgroup(dp, cfg->cgroup, err);
+	if (!ret && !dp->upgrade)
 		ret = dataplane_reattach(dp, err);
 	if (ret)
 		goto failed;
@@ -272,6 +280,7 @@ void dataplane_close(struct dataplane *dp)
 		munmap(dp->room, sizeof(*dp->room));
 	dataplane_events_close(dp);
 	dataplane_tables_forget(dp);
+	dataplane_upgrade_free(dp);
 	dmsc__destroy(dp->skel);
 	free(dp);
 }

@@ -19,6 +19,7 @@ struct dataplane;
 struct dataplane_config {
 	const char *pin_dir; /* on a bpffs; default DMSC_PIN_DIR */
 	const char *cgroup;  /* directory whose processes are ours */
+	bool upgrade;	     /* take over from the version before, with the next generation */
 };
 
 /* A generation, as whole tables; keys carry side 0, the loader sets it. */
@@ -57,9 +58,16 @@ struct dataplane_tables {
  * Idempotent: a second open (a daemon started again) reuses the pinned maps
  * with their contents and replaces the programs; traffic goes on. Fails with
  * -EPROTO when what is pinned has another DMSC_ABI.
+ *
+ * With @cfg->upgrade that of the version before (DMSC_ABI - 1) will do, whatever its maps' layouts:
+ * it stays at work until dataplane_program(), which makes the new generation that of new programs
+ * in the same hooks. Until then there is no generation here, and interfaces are only noted.
  */
 int dataplane_open(struct dataplane **dp, const struct dataplane_config *cfg,
 		   struct dmsc_error *err);
+
+/** dataplane_upgrades - is it still the version before that is at work? */
+bool dataplane_upgrades(const struct dataplane *dp);
 
 /** dataplane_attach - tc egress and ingress on an interface (tcx, else clsact) */
 int dataplane_attach(struct dataplane *dp, const char *ifname, struct dmsc_error *err);

@@ -289,6 +289,8 @@ int dataplane_attach(struct dataplane *dp, const char *ifname, struct dmsc_error
 	ifindex = if_nametoindex(ifname);
 	if (!ifindex)
 		return dmsc_fail(err, -errno, "%s: %s", ifname, strerror(errno));
+	if (dp->upgrade)
+		return dataplane_upgrade_attach(dp, ifname, err);
 	if (!dp->tcx)
 		return dataplane_clsact_attach(dp, ifindex, err);
 

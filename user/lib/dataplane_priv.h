@@ -39,7 +39,8 @@ struct dataplane {
 	struct dmsc_stats_room *room;
 	struct dataplane_side sides[2][DATAPLANE_NR_TABLES];
 	bool tcx;
-	struct ring_buffer *events; /* dataplane_events.c */
+	struct ring_buffer *events;	   /* dataplane_events.c */
+	struct dataplane_upgrade *upgrade; /* dataplane_upgrade.c; NULL: our version is at work */
 };
 
 /* Both hooks of an interface. */
@@ -66,6 +67,17 @@ int dataplane_pin_link_path(char *out, size_t len, const char *dir, const char *
 int dataplane_pin_each_link(const char *dir,
 			    int (*fn)(const char *path, const char *name, void *arg), void *arg);
 void dataplane_pin_remove(const char *dir);
+
+/*
+ * dataplane_upgrade.c: taking over from the version before. Begins between open and load,
+ * notes interfaces, and ends behind the first generation; on an error there, what is at work
+ * is one generation or the other at each hook, and the pins are the version before's.
+ */
+int dataplane_upgrade_begin(struct dataplane *dp, struct bpf_object *obj, const char *cgroup,
+			    struct dmsc_error *err);
+int dataplane_upgrade_attach(struct dataplane *dp, const char *ifname, struct dmsc_error *err);
+int dataplane_upgrade_finish(struct dataplane *dp, struct dmsc_error *err);
+void dataplane_upgrade_free(struct dataplane *dp);
 
 /* dataplane_hops.c: what belongs to no side */
 int dataplane_hops_add(struct dataplane *dp, const struct dataplane_tables *t,

@@ -400,7 +400,8 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 		    (t->flags & ~DMSC_CTL_TRACE) | (dp->ctl->flags & DMSC_CTL_TRACE));
 	dataplane_hops_prune(dp);
 	dataplane_stats_prune(dp, t);
-	return generation;
+	ret = dp->upgrade ? dataplane_upgrade_finish(dp, err) : 0;
+	return ret ? ret : (int)generation;
 }
 
 int dataplane_set_path(struct dataplane *dp, uint32_t path, uint8_t flags, struct dmsc_error *err)

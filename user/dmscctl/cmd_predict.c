@@ -9,60 +9,14 @@
 #include "dmscctl/modules.h"
 #include "dmscctl/predict_classes.h"
 #include "dmscctl/units.h"
+#include "lib/numbers.h"
 #include "planner/period.h"
 #include "planner/predict.h"
 
 #define BIN_US 1000
 
-struct values {
-	double *v;
-	uint32_t nr, room;
-};
-
-/* One number a line; the first mistake is told with its line. */
-static int read_values(const char *file, struct values *out, struct dmsc_error *err)
-{
-	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
-	char line[256], *rest;
-	int ret = 0;
-
-	if (!f)
-		return dmsc_fail(err, -EINVAL, "%s: %s", file, strerror(errno));
-	while (!ret && fgets(line, sizeof(line), f)) {
-		double value = strtod(line, &rest);
-
-		if (out->nr == out->room) {
-			uint32_t room = out->room ? 2 * out->room : 4096;
-			void *grown = realloc(out->v, room * sizeof(*out->v));
-
-			if (!grown) {
-				ret = dmsc_fail(err, -ENOMEM, "out of memory for %s", file);
-				break;
-			}
-			out->v = grown;
-			out->room = room;
-		}
-		if (out->nr == PERIOD_BINS_MAX) {
-			ret = dmsc_fail(err, -EINVAL, "%s: more than %u values", file,
-					PERIOD_BINS_MAX);
-		} else if (rest == line || rest[strspn(rest, " \t\r\n")] || !isfinite(value) ||
-			   value < 0) {
-			line[strcspn(line, "\r\n")] = '\0';
-			ret = dmsc_fail(err, -EINVAL, "%s:%u: '%s', expected a number, 0 or more",
-					file, out->nr + 1, line);
-		} else {
-			out->v[out->nr++] = value;
-		}
-	}
-	if (!ret && ferror(f))
-		ret = dmsc_fail(err, -EINVAL, "%s: cannot be read", file);
-	if (f != stdin)
-		fclose(f);
-	return ret;
-}
-
-static int show_period(const struct ctl *c, const char *file, const struct values *v, double bin_ns,
-		       struct dmsc_error *err)
+static int show_period(const struct ctl *c, const char *file, const struct numbers *v,
+		       double bin_ns, struct dmsc_error *err)
 {
 	char a[UNITS_LEN], b[UNITS_LEN];
 	struct period p;
@@ -97,7 +51,7 @@ static int show_period(const struct ctl *c, const char *file, const struct value
 	return 0;
 }
 
-static int show_times(const struct ctl *c, const struct values *v, struct module *m)
+static int show_times(const struct ctl *c, const struct numbers *v, struct module *m)
 {
 	json_t *changes = json_array();
 	double next = module_predict(m, v->v, v->nr);
@@ -135,7 +89,7 @@ static int run(struct ctl *c, int argc, char **argv)
 		{ 0 }
 	};
 	unsigned long long bin_us = BIN_US;
-	struct values v = { .nr = 0 };
+	struct numbers v = { .nr = 0 };
 	struct module module;
 	struct dmsc_error err;
 	int ret, status;
@@ -150,7 +104,7 @@ static int run(struct ctl *c, int argc, char **argv)
 		ret = predict_classes(c, argv[1], bin_us * 1e3, &err);
 		return ret ? ctl_fail(ret, &err) : 0;
 	}
-	ret = read_values(argv[1], &v, &err);
+	ret = numbers_read(argv[1], PERIOD_BINS_MAX, &v, &err);
 	if (!ret && times && !v.nr)
 		ret = dmsc_fail(&err, -EINVAL, "%s: 0 values, expected at least 1", argv[1]);
 	if (!ret && times) {
@@ -161,7 +115,7 @@ static int run(struct ctl *c, int argc, char **argv)
 	} else if (!ret) {
 		ret = show_period(c, argv[1], &v, bin_us * 1e3, &err);
 	}
-	free(v.v);
+	numbers_free(&v);
 	return ret ? ctl_fail(ret, &err) : 0;
 }
 

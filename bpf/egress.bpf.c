@@ -37,6 +37,7 @@ struct decision {
 	__u32 sid;
 	__u32 hash;		/* of the flow, where it has a path */
 	__u16 slot;
+	__u16 rate;		/* of the rule that allows it, 0 none */
 	__u8 class;
 	bool moved;
 	bool denied;
@@ -150,6 +151,7 @@ static __always_inline void decide_stamp(struct decision *d, const struct dmsc_s
 	d->slot = s->slot;
 	d->class = s->class;
 	d->hash = s->hash;
+	d->rate = s->rate;
 	d->denied = s->flags & DMSC_STAMP_F_DENIED;
 }
 
@@ -264,7 +266,7 @@ static __always_inline void settle(const struct decision *d, const struct contro
 	struct dmsc_profile *profile;
 	struct dmsc_path *path;
 
-	if (!s || p->tagged || s->generation != c->generation || d->hop.encap)
+	if (!s || p->tagged || s->generation != c->generation || d->hop.encap || s->rate)
 		return;
 	if (c->flags & DMSC_CTL_STEER && (s->path != DMSC_PATH_NONE || s->set)) {
 		path = path_get(side, s->path);
@@ -419,6 +421,32 @@ static __always_inline void write_dscp(struct __sk_buff *skb, struct packet *p,
 	}
 }
 
+/* Whether the packet is too much for the rule that allows it. */
+static __noinline bool too_much(struct __sk_buff *skb, const struct packet *p,
+				const struct decision *d, __u32 generation)
+{
+	__u32 bytes = skb->wire_len ?: skb->len;
+	struct scratch *q;
+
+	if (!rate_exceeded(side_of(generation), d->rate, bytes))
+		return false;
+	q = scratch_get(DMSC_HOOK_EGRESS);
+	if (!q)
+		return true;
+	ends_of_packet(&q->ends, p);
+	q->stamp.generation = generation;
+	q->stamp.sid = d->sid;
+	q->stamp.slot = d->slot;
+	q->stamp.class = d->class;
+	q->policy.hook = DMSC_HOOK_EGRESS;
+	q->policy.rule = d->rate;	/* a rule's rate has its number */
+	q->policy.ifindex = skb->ifindex;
+	q->policy.length = bytes;
+	q->policy.packets = skb->gso_segs ?: 1;
+	rate_report(&q->ends, &q->policy, &q->stamp);
+	return true;
+}
+
 /* A sample of what was decided, for who watches. */
 static __noinline void trace(struct __sk_buff *skb, const struct packet *p,
 			     const struct decision *d, __u32 generation, bool steered)
@@ -461,7 +489,7 @@ __weak int dmsc_egress_rest(struct __sk_buff *skb, __u64 word, __u32 in_table)
 
 	packet_parse(skb, &p);
 	decide(&d, skb, &p, &c, in_table);
-	if (d.denied)
+	if (d.denied || (d.rate && too_much(skb, &p, &d, c.generation)))
 		return TC_ACT_SHOT;
 	d.class &= DMSC_NR_CLASSES - 1;
 	d.slot &= DMSC_NR_SLOTS - 1;

@@ -9,6 +9,7 @@
 
 #include "events.h"
 #include "packet.h"
+#include "rate.h"
 
 /*
  * A packet's own question, too large for the stack. A tc program does not
@@ -71,7 +72,7 @@ static __noinline bool packet_denied(struct __sk_buff *skb, const struct packet 
 	q->policy.side = side;
 	q->policy.flags = c->flags;
 	dmsc_policy_ask(&q->policy);
-	if (q->policy.action == DMSC_ACTION_ALLOW)
+	if (q->policy.action == DMSC_ACTION_ALLOW && !q->policy.rate)
 		return false;
 
 	q->ends.peer = inbound ? p->saddr : p->daddr;
@@ -87,8 +88,14 @@ static __noinline bool packet_denied(struct __sk_buff *skb, const struct packet 
 	q->policy.length = skb->wire_len ?: skb->len;
 	q->policy.packets = skb->gso_segs ?: 1;
 	q->policy.hook = hook;
-	dmsc_report(&q->ends, &q->policy, &q->stamp);
-	return q->policy.action == DMSC_ACTION_DENY;
+	if (q->policy.action != DMSC_ACTION_ALLOW)
+		dmsc_report(&q->ends, &q->policy, &q->stamp);
+	if (q->policy.action == DMSC_ACTION_DENY)
+		return true;
+	if (!rate_exceeded(side, q->policy.rate, q->policy.length))
+		return false;
+	rate_report(&q->ends, &q->policy, &q->stamp);
+	return true;
 }
 
 #endif /* DMSC_BPF_FILTER_H */

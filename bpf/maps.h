@@ -199,6 +199,22 @@ struct {
 } dmsc_denials __weak SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, DMSC_NR_HOOKS);
+	__type(key, __u32);
+	__type(value, struct dmsc_denial);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_exceeded __weak SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 2 * DMSC_MAX_RATES);
+	__type(key, __u32);
+	__type(value, struct dmsc_rule_rate);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_rates __weak SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 256 * 1024);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);

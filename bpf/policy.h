@@ -27,7 +27,8 @@ struct policy {
 	__u8 hook;		/* enum dmsc_hook */
 	__u32 ifindex, length, packets;	/* of a packet, else 0, 0 and 1 */
 	__u8 traced;		/* 0: policy; else verdict + 1 of a packet */
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 rate;		/* of the rule, number in dmsc_rates; 0 none */
 };
 
 /*
@@ -63,6 +64,7 @@ __weak int dmsc_policy_ask(struct policy *p)
 	p->class_mask = 0xff;
 	p->reason = DMSC_REASON_AUDIT;
 	p->rule = 0;
+	p->rate = 0;
 	if (!(p->flags & DMSC_CTL_POLICY) || (!p->src_sid && !p->dst_sid))
 		return 1;
 
@@ -77,6 +79,7 @@ __weak int dmsc_policy_ask(struct policy *p)
 		p->rule = rule->number;
 		p->action = rule->action;
 		p->class_mask = rule->class_mask;
+		p->rate = rule->rate;
 		if (p->action == DMSC_ACTION_DENY)
 			p->reason = DMSC_REASON_RULE;
 		return 0;

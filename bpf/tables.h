@@ -314,6 +314,7 @@ __weak int dmsc_stamp_resolve(struct dmsc_stamp *s, const struct control *c,
 	}
 	if (p->action == DMSC_ACTION_DENY)
 		s->flags |= DMSC_STAMP_F_DENIED;
+	s->rate = answers ? 0 : p->rate;
 	s->class = class;
 	s->sid = inst ? inst->sid : DMSC_SID_UNKNOWN;
 	s->slot = inst ? inst->slot[s->class & (DMSC_NR_CLASSES - 1)] : 0;

@@ -214,6 +214,77 @@ static void permission_ends(void)
 	conn_close(&c);
 }
 
+static uint64_t exceeded(int hook)
+{
+	struct dmsc_denial n[DMSC_NR_HOOKS];
+
+	CHECK(!dataplane_exceeded(dp, n, &env_err), "%s", env_err.text);
+	return n[hook].count;
+}
+
+/* Datagrams of 1000 bytes to THERE, as fast as they go; how many the rails saw. */
+static int datagrams(const char *cgroup, int class, int n)
+{
+	char buf[1000] = { 0 };
+	int fd, i, port;
+
+	cgroup_enter(cgroup);
+	fd = sock_make(ns_here, SOCK_DGRAM, HERE, 0);
+	sock_connect(fd, THERE, PORT_THERE + class);
+	cgroup_enter(cgroup_nobody);
+	port = sock_port(fd);
+	watch();
+	for (i = 0; i < n; i++)
+		send(fd, buf, sizeof(buf), 0);
+	sock_close(fd);
+	return tally(IPPROTO_UDP, port).packets;
+}
+
+/* What one rule allows: a burst, and then next to nothing at 1000 bytes a second. */
+static void rate_of_a_rule(void)
+{
+	struct dmsc_rule_rate rates[2] = {
+		{}, { .cost = 1000000ULL << DMSC_RATE_SHIFT, .burst = 50 * 1000000000ULL }
+	};
+	uint64_t before;
+	int n, dropped;
+
+	policy(0);
+	rule(DMSC_WHO_SID, SID_JOB, DMSC_WHO_SID, SID_THERE, DMSC_ACTION_ALLOW, 0xff);
+	rules[0].rate = 1;
+	CHECK_EQ(dataplane_program(dp, &g.t, &env_err), -EINVAL, "a rate that is not there");
+	g.t.rates = rates;
+	g.t.nr_rates = 2;
+	program();
+	dataplane_events(dp, keep, NULL);
+	nr_samples = 0;
+	before = exceeded(DMSC_HOOK_EGRESS);
+	n = datagrams(cgroup_job, DMSC_CLASS_DATA, 200);
+	dropped = exceeded(DMSC_HOOK_EGRESS) - before;
+	/* 50 seconds' worth is 50,000 bytes; each second on a slow machine one more. */
+	CHECK(n > 0 && n <= 200 - dropped, "%d of 200 went through, %d were dropped", n, dropped);
+	CHECK(dropped > 50 && dropped <= 160, "%d of 200 were dropped", dropped);
+	dataplane_events(dp, keep, NULL);
+	CHECK(nr_samples > 0 && last.reason == DMSC_REASON_RATE && last.rule == 1 &&
+		      last.hook == DMSC_HOOK_EGRESS,
+	      "%d samples, reason %u, rule %u", nr_samples, last.reason, last.rule);
+
+	/* Others go on, and the next generation of the same rule is no new burst. */
+	before = exceeded(DMSC_HOOK_EGRESS);
+	datagrams(cgroup_narrow, DMSC_CLASS_DATA, 100);
+	CHECK_EQ(exceeded(DMSC_HOOK_EGRESS), before, "of another instance");
+	program();
+	datagrams(cgroup_job, DMSC_CLASS_DATA, 100);
+	CHECK(exceeded(DMSC_HOOK_EGRESS) - before > 40, "a generation is a new burst");
+	rules[0].rate = 0;
+	program();
+	before = exceeded(DMSC_HOOK_EGRESS);
+	datagrams(cgroup_job, DMSC_CLASS_DATA, 100);
+	CHECK_EQ(exceeded(DMSC_HOOK_EGRESS), before, "without a rate");
+	g.t.rates = NULL;
+	g.t.nr_rates = 0;
+}
+
 static void foreign_endpoint(void)
 {
 	uint64_t before;
@@ -320,10 +391,10 @@ static void refused_rules(void)
 static int run(void)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(attached),	   TAP_TEST(outside_of_it),    TAP_TEST(refused_rules),
-		TAP_TEST(connect_refused), TAP_TEST(default_deny),     TAP_TEST(classes_of_a_rule),
-		TAP_TEST(permission_ends), TAP_TEST(foreign_endpoint), TAP_TEST(from_outside),
-		TAP_TEST(audited),
+		TAP_TEST(attached),	   TAP_TEST(outside_of_it),  TAP_TEST(refused_rules),
+		TAP_TEST(connect_refused), TAP_TEST(default_deny),   TAP_TEST(classes_of_a_rule),
+		TAP_TEST(permission_ends), TAP_TEST(rate_of_a_rule), TAP_TEST(foreign_endpoint),
+		TAP_TEST(from_outside),	   TAP_TEST(audited),
 	};
 
 	return live_run(tests, sizeof(tests) / sizeof(tests[0]));

@@ -16,6 +16,7 @@ cat > "$work/host0.yaml" <<-END
 	  rules:
 	    - {from: $sender, to: $receiver, classes: [data]}
 	    - {from: any, to: outside, action: audit}
+	    - {from: small.pp0.dp0.tp1, to: small.pp0.dp1.tp1, rate: 8Mbit}
 END
 start host0 || exit 1
 start host1 || exit 1
@@ -45,9 +46,17 @@ match 'who may not gets EPERM' "$(as small.pp0.dp0.tp1 2>&1)" 'Operation not per
 equal 'it is counted' "$(count connect default)" 1
 check 'who monitors is told' until_true grep -q '"hook":"connect".*"event":"denied"' "$work/events"
 equal 'policy lists the rules' "$(ctl host0 policy -j | json "j['default'], j['in_use'], [r['action'] for r in j['rules']]")" \
-	'["deny", true, ["allow", "audit"]]'
+	'["deny", true, ["allow", "audit", "allow"]]'
 match 'as a table' "$(ctl host0 policy)" "$sender +$receiver +allow +data"
 match 'denials as a table' "$(ctl host0 policy denials)" 'connect +default +1'
+
+# a rate: what is above it is dropped, the connection goes on
+match 'the rate is listed' "$(ctl host0 policy)" 'small.pp0.dp1.tp1 +allow +all +8.00 Mbit/s'
+serve host1 small.pp0.dp1.tp1 data
+slow=$(service host1 small.pp0.dp1.tp1 "['ports']['data']")
+check 'a connection above its rate comes through' \
+	ctl host0 service exec small.pp0.dp0.tp1 -- "$stream" send 10.255.0.1 10.255.0.2 "$slow" 1000000
+check 'with loss' [ "$(count egress rate)" -gt 0 ]
 
 # hypothetical flows
 equal 'explain: allowed by rule 1' \

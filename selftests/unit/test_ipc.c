@@ -169,6 +169,8 @@ static void test_conf(void **state)
 {
 	struct dmsc_error err = { "" };
 	struct hostconf c;
+	struct dmsc_rule_rate *rates;
+	size_t n;
 
 	(void)state;
 	assert_int_equal(read_conf("", &c, &err), 0);
@@ -195,7 +197,7 @@ static void test_conf(void **state)
 	assert_false(policy_in_use(&c.policy));
 	if (read_conf("policy:\n  default: audit\n  rules:\n"
 		      "    - {from: a.b, to: outside, action: deny}\n"
-		      "    - {from: any, to: m, classes: [data, bulk]}\n",
+		      "    - {from: any, to: m, classes: [data, bulk], rate: 1Gbit}\n",
 		      &c, &err))
 		fail_msg("%s", err.text);
 	assert_true(policy_in_use(&c.policy));
@@ -205,6 +207,21 @@ static void test_conf(void **state)
 	assert_int_equal(c.policy.rules[0].action, DMSC_ACTION_DENY);
 	assert_int_equal(c.policy.rules[1].class_mask, 1 << DMSC_CLASS_DATA | 1 << DMSC_CLASS_BULK);
 	assert_int_equal(c.policy.rules[1].line, 5);
+	assert_int_equal(c.policy.rules[0].rate, 0);
+	assert_int_equal(c.policy.rules[1].rate, 1000000000);
+	rates = policy_rates(&c.policy, &n);
+	assert_int_equal(n, 3);
+	assert_true(!rates[1].cost && rates[2].cost == 8ULL << DMSC_RATE_SHIFT);
+	/* 10 ms of it are more than 128 KiB. */
+	assert_int_equal(rates[2].burst, POLICY_BURST_MS * 1000000);
+	free(rates);
+	c.policy.rules[1].rate = 8000;
+	rates = policy_rates(&c.policy, &n);
+	assert_int_equal(rates[2].burst, POLICY_BURST * 1000000ULL);
+	free(rates);
+	c.policy.nr_rules = 1;
+	assert_null(policy_rates(&c.policy, &n));
+	assert_int_equal(n, 0);
 }
 
 static void test_conf_refused(void **state)
@@ -248,6 +265,12 @@ static void test_conf_refused(void **state)
 		  ":1: policy: classes: empty" },
 		{ "policy: {rules: [{from: a, to: b, action: deny, classes: [data]}]}\n",
 		  ":1: policy: classes: given with action: deny" },
+		{ "policy: {rules: [{from: a, to: b, action: deny, rate: 1Gbit}]}\n",
+		  ":1: policy: rate: given with action: deny" },
+		{ "policy: {rules: [{from: a, to: b, rate: 7kbit}]}\n",
+		  ":1: policy: rules.rate: 7kbit, expected 8000 to" },
+		{ "policy: {rules: [{from: a, to: b, rate: fast}]}\n",
+		  ":1: policy: rules.rate: 'fast', expected a rate such as 400Gbit" },
 		{ "policy: {colour: red}\n", ":1: policy" },
 		{ "classes: [data]\n", ":1: classes: expected a mapping" },
 		{ "interfaces: rail0\n", ":1: interfaces: expected a list" },

@@ -18,7 +18,9 @@ static void print_classes(struct table *t, const json_t *classes)
 
 static void list(struct ctl *c, const json_t *answer)
 {
-	static const char *const heads[] = { "-RULE", "FROM", "TO", "ACTION", "CLASSES", NULL };
+	static const char *const heads[] = { "-RULE",	"FROM",	 "TO", "ACTION",
+					     "CLASSES", "-RATE", NULL };
+	char rate[UNITS_LEN];
 	const json_t *r;
 	struct table t;
 	size_t i;
@@ -31,6 +33,8 @@ static void list(struct ctl *c, const json_t *answer)
 		table_add(&t, "%s", ctl_str(r, "to"));
 		table_add(&t, "%s", ctl_str(r, "action"));
 		print_classes(&t, json_object_get(r, "classes"));
+		table_add(&t, "%s",
+			  ctl_int(r, "rate") ? units_rate(ctl_int(r, "rate"), c->exact, rate) : "-");
 	}
 	table_print(&t);
 	printf("everything else: %s%s\n", ctl_str(answer, "default"),

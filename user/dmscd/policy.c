@@ -15,10 +15,10 @@ static const char *const hook_names[DMSC_NR_HOOKS] = {
 	[DMSC_HOOK_EGRESS] = "egress",	 [DMSC_HOOK_INGRESS] = "ingress",
 };
 
-static const char *const reason_names[DMSC_NR_REASONS] = {
+static const char *const reason_names[DMSC_REASON_RATE + 1] = {
 	[DMSC_REASON_RULE] = "rule",   [DMSC_REASON_DEFAULT] = "default",
 	[DMSC_REASON_CLASS] = "class", [DMSC_REASON_FOREIGN] = "foreign",
-	[DMSC_REASON_AUDIT] = "audit",
+	[DMSC_REASON_AUDIT] = "audit", [DMSC_REASON_RATE] = "rate",
 };
 
 static const char *name_of_sid(const struct daemon *d, uint32_t sid)
@@ -58,7 +58,7 @@ static void on_sample(const struct dmsc_sample *s, void *arg)
 	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN], dev[IF_NAMESIZE] = "";
 	struct daemon *d = arg;
 
-	if (s->hook >= DMSC_NR_HOOKS || s->reason >= DMSC_NR_REASONS)
+	if (s->hook >= DMSC_NR_HOOKS || s->reason > DMSC_REASON_RATE)
 		return;
 	if (s->ifindex && !if_indextoname(s->ifindex, dev))
 		dev[0] = '\0';
@@ -143,26 +143,32 @@ static json_t *rule_json(const struct policy_rule *r, uint32_t number)
 	for (unsigned int c = 0; c < DMSC_NR_CLASSES && r->class_mask != 0xff; c++)
 		if (r->class_mask >> c & 1)
 			json_array_append_new(classes, json_string(dmsc_class_name(c)));
-	return json_pack("{s:I, s:s, s:s, s:s, s:o}", "rule", (json_int_t)number, "from", r->from,
-			 "to", r->to, "action", policy_action_name(r->action), "classes", classes);
+	return json_pack("{s:I, s:s, s:s, s:s, s:I, s:o}", "rule", (json_int_t)number, "from",
+			 r->from, "to", r->to, "action", policy_action_name(r->action), "rate",
+			 (json_int_t)r->rate, "classes", classes);
+}
+
+static void add_denial(json_t *out, int hook, int reason, const struct dmsc_denial *n)
+{
+	if (n->count)
+		json_array_append_new(out,
+				      json_pack("{s:s, s:s, s:I, s:I, s:I}", "hook", hook_names[hook],
+						"reason", reason_names[reason], "count",
+						(json_int_t)n->count, "bytes", (json_int_t)n->bytes,
+						"sampled", (json_int_t)n->sampled));
 }
 
 static int denials_json(struct daemon *d, json_t *out, struct dmsc_error *err)
 {
-	struct dmsc_denial n[DMSC_NR_HOOKS][DMSC_NR_REASONS];
+	struct dmsc_denial n[DMSC_NR_HOOKS][DMSC_NR_REASONS], exceeded[DMSC_NR_HOOKS];
 	int ret = d->dp ? dataplane_denials(d->dp, n, err) : 0;
 
+	if (d->dp && !ret)
+		ret = dataplane_exceeded(d->dp, exceeded, err);
 	for (int h = 0; h < DMSC_NR_HOOKS && d->dp && !ret; h++) {
-		for (int r = 0; r < DMSC_NR_REASONS; r++) {
-			if (!n[h][r].count)
-				continue;
-			json_array_append_new(out,
-					      json_pack("{s:s, s:s, s:I, s:I, s:I}", "hook",
-							hook_names[h], "reason", reason_names[r],
-							"count", (json_int_t)n[h][r].count, "bytes",
-							(json_int_t)n[h][r].bytes, "sampled",
-							(json_int_t)n[h][r].sampled));
-		}
+		for (int r = 0; r < DMSC_NR_REASONS; r++)
+			add_denial(out, h, r, &n[h][r]);
+		add_denial(out, h, DMSC_REASON_RATE, &exceeded[h]);
 	}
 	return ret;
 }

@@ -44,6 +44,8 @@ struct dataplane_tables {
 	const struct dmsc_rule_key *rule_keys;
 	const struct dmsc_rule *rules;
 	size_t nr_rules;
+	const struct dmsc_rule_rate *rates; /* a rule's rate is its place here; [0] is unused; due: 0 */
+	size_t nr_rates;
 	const struct dmsc_path *paths; /* paths[0] is unused (DMSC_PATH_NONE); counter: 0 */
 	size_t nr_paths;
 	const struct dmsc_set *sets;
@@ -131,6 +133,10 @@ void dataplane_path_stats(const struct dataplane_counter *list, size_t n, uint16
 /** dataplane_denials - what policy denied or reported so far, over all CPUs */
 int dataplane_denials(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS][DMSC_NR_REASONS],
 		      struct dmsc_error *err);
+
+/** dataplane_exceeded - what was dropped so far as more than rules' rates, over all CPUs */
+int dataplane_exceeded(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS],
+		       struct dmsc_error *err);
 
 /** dataplane_trace - sample packets into the events, or no more */
 void dataplane_trace(struct dataplane *dp, bool on);

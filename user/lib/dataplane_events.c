@@ -54,10 +54,11 @@ void dataplane_events_close(struct dataplane *dp)
 	dp->events = NULL;
 }
 
-int dataplane_denials(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS][DMSC_NR_REASONS],
-		      struct dmsc_error *err)
+/* @n counters of a map, each added up over all CPUs. */
+static int add_up(struct dataplane *dp, const char *map, __u32 n, struct dmsc_denial *out,
+		  struct dmsc_error *err)
 {
-	int fd = dataplane_map(dp, "dmsc_denials"), cpus = libbpf_num_possible_cpus();
+	int fd = dataplane_map(dp, map), cpus = libbpf_num_possible_cpus();
 	struct dmsc_denial *values;
 
 	if (cpus < 1)
@@ -65,18 +66,28 @@ int dataplane_denials(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS
 	values = calloc(cpus, sizeof(*values));
 	if (!values)
 		return dmsc_fail(err, -ENOMEM, "out of memory");
-	memset(out, 0, sizeof(out[0]) * DMSC_NR_HOOKS);
-	for (__u32 i = 0; i < DMSC_NR_HOOKS * DMSC_NR_REASONS; i++) {
-		struct dmsc_denial *sum = &out[i / DMSC_NR_REASONS][i % DMSC_NR_REASONS];
-
+	memset(out, 0, n * sizeof(*out));
+	for (__u32 i = 0; i < n; i++) {
 		if (bpf_map_lookup_elem(fd, &i, values))
 			continue;
 		for (int cpu = 0; cpu < cpus; cpu++) {
-			sum->count += values[cpu].count;
-			sum->bytes += values[cpu].bytes;
-			sum->sampled += values[cpu].sampled;
+			out[i].count += values[cpu].count;
+			out[i].bytes += values[cpu].bytes;
+			out[i].sampled += values[cpu].sampled;
 		}
 	}
 	free(values);
 	return 0;
+}
+
+int dataplane_denials(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS][DMSC_NR_REASONS],
+		      struct dmsc_error *err)
+{
+	return add_up(dp, "dmsc_denials", DMSC_NR_HOOKS * DMSC_NR_REASONS, out[0], err);
+}
+
+int dataplane_exceeded(struct dataplane *dp, struct dmsc_denial out[DMSC_NR_HOOKS],
+		       struct dmsc_error *err)
+{
+	return add_up(dp, "dmsc_exceeded", DMSC_NR_HOOKS, out, err);
 }

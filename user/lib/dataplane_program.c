@@ -55,6 +55,9 @@ static int check_counts(const struct dataplane_tables *t, const struct dataplane
 	if (t->nr_sets > DMSC_MAX_SETS)
 		return dmsc_fail(err, -E2BIG, "sets: %zu entries, at most %d fit", t->nr_sets,
 				 DMSC_MAX_SETS);
+	if (t->nr_rates > DMSC_MAX_RATES)
+		return dmsc_fail(err, -E2BIG, "rates: %zu entries, at most %d fit", t->nr_rates,
+				 DMSC_MAX_RATES);
 	return 0;
 }
 
@@ -172,6 +175,9 @@ static int check_rules(const struct dataplane_tables *t, struct dmsc_error *err)
 			return dmsc_fail(err, -EINVAL,
 					 "rules[%zu]: is about no instance and no cluster of them",
 					 i);
+		if (t->rules[i].rate && t->rules[i].rate >= t->nr_rates)
+			return dmsc_fail(err, -EINVAL, "rules[%zu]: rate %u of %zu", i,
+					 t->rules[i].rate, t->nr_rates);
 		if (t->rules[i].action > DMSC_ACTION_AUDIT || !t->rules[i].number)
 			return dmsc_fail(err, -EINVAL, "rules[%zu]: action %u, number %u", i,
 					 t->rules[i].action, t->rules[i].number);
@@ -330,6 +336,27 @@ static int paths_replace(struct dataplane *dp, const struct dataplane_tables *t,
 	return dataplane_hops_add(dp, t, paths, err);
 }
 
+/*
+ * Rates of rules. One that was there before, and is the same, goes on where it stands, so
+ * that generations in a row are no burst in a row.
+ */
+static int rates_replace(struct dataplane *dp, const struct dataplane_tables *t, uint32_t side,
+			 struct dmsc_error *err)
+{
+	int fd = dataplane_map(dp, "dmsc_rates");
+
+	for (uint32_t i = 1; i < t->nr_rates; i++) {
+		uint32_t at = side * DMSC_MAX_RATES + i, other = !side * DMSC_MAX_RATES + i;
+		struct dmsc_rule_rate rate = t->rates[i], old;
+
+		if (!bpf_map_lookup_elem(fd, &other, &old) && old.cost == rate.cost)
+			rate.due = old.due;
+		if (bpf_map_update_elem(fd, &at, &rate, BPF_ANY))
+			return dmsc_fail(err, -errno, "rates: %s", strerror(errno));
+	}
+	return 0;
+}
+
 static int tables_replace(struct dataplane *dp, const struct dataplane_tables *t, uint32_t side,
 			  struct dmsc_error *err)
 {
@@ -388,6 +415,8 @@ int dataplane_program(struct dataplane *dp, const struct dataplane_tables *t, st
 
 	bpf_grace_period();
 	ret = paths_replace(dp, t, side, err);
+	if (!ret)
+		ret = rates_replace(dp, t, side, err);
 	if (!ret)
 		ret = tables_replace(dp, t, side, err);
 	if (ret)

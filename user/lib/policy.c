@@ -72,12 +72,15 @@ static int read_rule(struct yaml_file *f, yaml_node_t *node, struct policy *p)
 	struct {
 		char from[MODEL_NAME_LEN], to[MODEL_NAME_LEN], action[MODEL_NAME_LEN];
 		yaml_node_t *classes;
+		uint64_t rate;
 	} raw = { .action = "allow" };
 	static const struct yaml_field fields[] = {
 		YAML_FIELD("from", YAML_NAME, typeof(raw), from, true, 0, 0),
 		YAML_FIELD("to", YAML_NAME, typeof(raw), to, true, 0, 0),
 		YAML_FIELD("action", YAML_NAME, typeof(raw), action, false, 0, 0),
 		YAML_FIELD("classes", YAML_SUBTREE, typeof(raw), classes, false, 0, 0),
+		YAML_FIELD("rate", YAML_RATE, typeof(raw), rate, false, 8 * DMSC_RATE_MIN,
+			   8 * DMSC_RATE_MAX),
 	};
 	struct policy_rule *r = &p->rules[p->nr_rules];
 	int ret;
@@ -86,7 +89,7 @@ static int read_rule(struct yaml_file *f, yaml_node_t *node, struct policy *p)
 			   &raw);
 	if (ret)
 		return ret;
-	*r = (struct policy_rule){ .class_mask = 0xff, .line = yaml_line(node) };
+	*r = (struct policy_rule){ .class_mask = 0xff, .rate = raw.rate, .line = yaml_line(node) };
 	memcpy(r->from, raw.from, sizeof(r->from));
 	memcpy(r->to, raw.to, sizeof(r->to));
 	ret = action_parse(f, r->line, "action", raw.action, &r->action);
@@ -95,6 +98,8 @@ static int read_rule(struct yaml_file *f, yaml_node_t *node, struct policy *p)
 	if (!ret && raw.classes && r->action == DMSC_ACTION_DENY)
 		ret = yaml_fail(f, r->line,
 				"policy: classes: given with action: deny, expected none");
+	if (!ret && raw.rate && r->action == DMSC_ACTION_DENY)
+		ret = yaml_fail(f, r->line, "policy: rate: given with action: deny, expected none");
 	if (!ret && (!strcmp(r->from, "any") || !strcmp(r->from, "outside")) &&
 	    (!strcmp(r->to, "any") || !strcmp(r->to, "outside")) && !strcmp(r->from, r->to))
 		ret = yaml_fail(f, r->line,
@@ -166,6 +171,26 @@ static bool find(const struct plan *plan, const char *name, uint32_t *id, uint8_
 	return false;
 }
 
+struct dmsc_rule_rate *policy_rates(const struct policy *p, size_t *n)
+{
+	struct dmsc_rule_rate *rates;
+	bool any = false;
+
+	for (uint32_t i = 0; i < p->nr_rules; i++)
+		any |= p->rules[i].rate != 0;
+	*n = any ? p->nr_rules + 1 : 0;
+	rates = any ? calloc(*n, sizeof(*rates)) : NULL;
+	for (uint32_t i = 0; rates && i < p->nr_rules; i++) {
+		double bytes = p->rules[i].rate / 8.0, most = bytes * POLICY_BURST_MS / 1000;
+
+		if (!p->rules[i].rate)
+			continue;
+		rates[i + 1].cost = 1e9 * (1 << DMSC_RATE_SHIFT) / bytes;
+		rates[i + 1].burst = 1e9 * (most > POLICY_BURST ? most : POLICY_BURST) / bytes;
+	}
+	return rates;
+}
+
 int policy_rows(const struct policy *p, const struct plan *plan, struct dmsc_rule_key **keys,
 		struct dmsc_rule **rules, size_t *n, struct dmsc_error *err)
 {
@@ -188,6 +213,7 @@ int policy_rows(const struct policy *p, const struct plan *plan, struct dmsc_rul
 		(*rules)[i] = (struct dmsc_rule){
 			.action = r->action,
 			.class_mask = r->class_mask,
+			.rate = r->rate ? i + 1 : 0,
 			.number = i + 1,
 		};
 	}

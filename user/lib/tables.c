@@ -553,7 +553,10 @@ static int build_policy(struct build *b)
 	ret = policy_rows(b->in->policy, b->in->plan, &keys, &rules, &t->nr_rules, b->err);
 	t->rule_keys = keys;
 	t->rules = rules;
-	return ret;
+	if (ret)
+		return ret;
+	t->rates = policy_rates(b->in->policy, &t->nr_rates);
+	return t->nr_rates && !t->rates ? dmsc_fail(b->err, -ENOMEM, "no memory for the tables") : 0;
 }
 
 int tables_build(const struct tables_input *in, struct tables *out, struct dmsc_error *err)
@@ -617,6 +620,7 @@ void tables_free(struct tables *t)
 	free((void *)t->t.flows);
 	free((void *)t->t.rule_keys);
 	free((void *)t->t.rules);
+	free((void *)t->t.rates);
 	free(t->paths);
 	free(t->about);
 	free(t->sets);
@@ -662,6 +666,8 @@ static void blob_fill(struct blob *b, const struct tables *t, const struct dmsc_
 		blob_put(b, d->rule_keys, d->nr_rules, sizeof(*d->rule_keys));
 		blob_put(b, d->rules, d->nr_rules, sizeof(*d->rules));
 	}
+	if (d->nr_rates)
+		blob_put(b, d->rates, d->nr_rates, sizeof(*d->rates));
 	blob_put(b, paths, d->nr_paths, sizeof(*paths));
 	if (d->nr_sets)
 		blob_put(b, d->sets, d->nr_sets, sizeof(*d->sets));

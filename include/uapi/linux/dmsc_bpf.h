@@ -28,6 +28,7 @@
 #define DMSC_MAX_ENCAPS		8192	/* of both sides' paths */
 #define DMSC_MAX_STATS		8192	/* {SID, class, direction, next hop} */
 #define DMSC_MAX_RULES		4096	/* each side */
+#define DMSC_MAX_RATES		512	/* each side; of rules */
 
 #define DMSC_MAX_WAYS		8	/* paths of a flow group */
 #define DMSC_MAX_SEGMENTS	8	/* of an SRv6 path */
@@ -280,7 +281,7 @@ struct dmsc_stamp {
 	__u16 stats;		/* index into dmsc_stats while SETTLED */
 	__u8  proto;		/* of the connection, while SETTLED */
 	__u8  tos;		/* as in dmsc_flow, while SETTLED */
-	__u16 reserved;
+	__u16 rate;		/* number in dmsc_rates, 0 none; never SETTLED with one */
 	__u32 ifindex;		/* the path in use until the next idle gap, */
 	__u32 sid;		/* local instance, 0 nobody */
 	__u32 peer_sid;		/* remote instance, 0 unknown */
@@ -405,9 +406,23 @@ enum dmsc_action {
 struct dmsc_rule {
 	__u8  action;		/* enum dmsc_action */
 	__u8  class_mask;	/* classes for it, within those of the instance */
-	__u16 reserved;
+	__u16 rate;		/* its number in dmsc_rates, 0: no limit */
 	__u32 number;		/* of the rule in the configuration, from 1 */
 };
+
+/*
+ * Map dmsc_rates: array of 2 * DMSC_MAX_RATES; index side * DMSC_MAX_RATES + number. What
+ * those of a rule may send together, by a virtual clock: each packet puts it forward by what it
+ * takes at that rate, and one that finds it more than @burst ahead of time is dropped
+ * (GCRA, ITU-T I.371). Only who begins a conversation is limited, where he sends.
+ */
+struct dmsc_rule_rate {
+	__u64 due;		/* the clock, ns of CLOCK_MONOTONIC */
+	__u64 cost;		/* of a byte: ns << DMSC_RATE_SHIFT */
+	__u64 burst;		/* ns */
+};
+
+#define DMSC_RATE_SHIFT		20
 
 /* Where something was denied or audited, and why. */
 enum dmsc_hook {
@@ -425,10 +440,14 @@ enum dmsc_reason {
 	DMSC_REASON_CLASS,	/* no class is left that both rule and instance allow */
 	DMSC_REASON_FOREIGN,	/* to bind another instance's endpoint */
 	DMSC_REASON_AUDIT,	/* allowed: only reported */
-	DMSC_NR_REASONS,
+	DMSC_NR_REASONS,	/* that dmsc_denials counts */
+	DMSC_REASON_RATE = DMSC_NR_REASONS,	/* more than the rule's rate: dmsc_exceeded */
 };
 
-/* Map dmsc_denials: per-CPU array; index hook * DMSC_NR_REASONS + reason. */
+/*
+ * Map dmsc_denials: per-CPU array; index hook * DMSC_NR_REASONS + reason. Map dmsc_exceeded:
+ * the same of what was above a rule's rate; index hook.
+ */
 struct dmsc_denial {
 	__u64 count;		/* calls, or packets as on the wire */
 	__u64 bytes;		/* of packets */

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# guests: 7.3
+# guests: none
 #
 # Hosts with an address of IPv6 (address6 of the topology file): flows of IPv6 get instances,
 # classes, paths and policy as those of IPv4 do; paths of kind label choose among the next

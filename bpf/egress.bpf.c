@@ -18,6 +18,7 @@
 
 #include "choice.h"
 #include "deal.h"
+#include "dscp.h"
 #include "fast.h"
 #include "filter.h"
 #include "packet.h"
@@ -328,6 +329,7 @@ static __always_inline void decide_flow(struct decision *d, struct __sk_buff *sk
 	struct dmsc_flow *flow = NULL;
 	struct dmsc_endpoint *ep;
 
+	d->class = dscp_trusted(skb, p, c);
 	if (p->fragment) {
 		d->denied = packet_denied(skb, p, c, DMSC_SID_UNKNOWN, DMSC_HOOK_EGRESS);
 		return;

@@ -8,6 +8,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_helpers.h>
 
+#include "dscp.h"
 #include "filter.h"
 #include "packet.h"
 #include "stats.h"
@@ -18,19 +19,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline __u8 received_class(const struct control *c, const struct packet *p,
 					   const struct dmsc_endpoint *ep)
 {
-	__u32 side = side_of(c->generation);
-	struct dmsc_profile *profile;
-	__u8 class;
-
 	if (p->kind == PACKET_ARP || p->discovery)
 		return DMSC_CLASS_CONTROL;
 	if (!(c->flags & DMSC_CTL_DSCP))
 		return ep ? ep->class & (DMSC_NR_CLASSES - 1) : DMSC_CLASS_DEFAULT;
-	profile = bpf_map_lookup_elem(&dmsc_profile, &side);
-	if (!profile || p->kind == PACKET_OTHER)
-		return DMSC_CLASS_DEFAULT;
-	class = profile->class_of[(p->tos >> 2) & 63];
-	return class < DMSC_NR_CLASSES ? class : DMSC_CLASS_DEFAULT;
+	return dscp_class(side_of(c->generation), p);
 }
 
 SEC("tc")

@@ -123,6 +123,15 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } dmsc_hops __weak SEC(".maps");
 
+/* By interface index; only looked up with DMSC_CTL_TRUST. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, DMSC_MAX_TRUSTED);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} dmsc_trusted __weak SEC(".maps");
+
 /* Cloned on accept: a connection starts with what its listener knew. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);

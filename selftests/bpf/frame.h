@@ -194,9 +194,11 @@ struct frame_result {
  * kernels refuse (-EINVAL) an IP frame that is shorter than an IP header; behind
  * a VLAN tag they do not look.
  */
-static inline int frame_try(int prog, const struct frame *f, int ifindex, struct frame_result *r)
+static inline int frame_try_brought(int prog, const struct frame *f, int ifindex, int ingress,
+				    struct frame_result *r)
 {
-	struct __sk_buff in = { .ifindex = ifindex, .priority = 6 }, out = {};
+	struct __sk_buff in = { .ifindex = ifindex, .ingress_ifindex = ingress, .priority = 6 };
+	struct __sk_buff out = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->b, .data_size_in = f->len,
 		    .data_out = r->out.b, .data_size_out = sizeof(r->out.b), .ctx_in = &in,
 		    .ctx_size_in = sizeof(in), .ctx_out = &out, .ctx_size_out = sizeof(out));
@@ -208,6 +210,20 @@ static inline int frame_try(int prog, const struct frame *f, int ifindex, struct
 	r->out.l3 = f->l3;
 	r->out.l4 = f->l4;
 	return ret;
+}
+
+static inline int frame_try(int prog, const struct frame *f, int ifindex, struct frame_result *r)
+{
+	return frame_try_brought(prog, f, ifindex, 0, r);
+}
+
+/* As if it had come by @ingress before. */
+static inline void frame_brought(int prog, const struct frame *f, int ifindex, int ingress,
+				 struct frame_result *r)
+{
+	int ret = frame_try_brought(prog, f, ifindex, ingress, r);
+
+	CHECK(!ret, "bpf_prog_test_run: %s, %u bytes", strerror(-ret), f->len);
 }
 
 static inline void frame_run(int prog, const struct frame *f, int ifindex, struct frame_result *r)

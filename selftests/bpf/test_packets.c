@@ -334,6 +334,59 @@ static void flags_off(void)
 	env_program(dp, &tables);
 }
 
+/* What nobody knows, of any DSCP, that came by an interface which is trusted or is not. */
+static void check_brought(const char *from, const char *to, int ingress_ifindex, bool trusted)
+{
+	struct frame_spec s = tcp4();
+	struct frame_result r;
+	struct frame f;
+	int dscp, class;
+
+	s.saddr = from;
+	s.daddr = to;
+	s.sport = s.dport = 4444;
+	for (dscp = 0; dscp < 64; dscp++) {
+		s.tos = TOS(dscp, 1);
+		class = trusted && dscp >= 8 && dscp < 8 + DMSC_NR_CLASSES ? dscp - 8 :
+									     DMSC_CLASS_DEFAULT;
+		frame_build(&f, &s);
+		frame_brought(egress, &f, v0, ingress_ifindex, &r);
+		CHECK_EQ(r.priority, DMSC_PRIO(0, class), "%s, DSCP %d", from, dscp);
+	}
+}
+
+static void trusted(void)
+{
+	uint32_t both[] = { v0, v1 }, many[DMSC_MAX_TRUSTED];
+	struct dataplane_tables t = tables;
+	struct frame_spec s = tcp4();
+	struct frame_result r;
+	struct frame f;
+
+	CHECK(!dataplane_trust(dp, both, 2, &env_err), "%s", env_err.text);
+	check_brought("192.0.2.1", "192.0.2.2", v1, false);
+	t.flags |= DMSC_CTL_TRUST;
+	env_program(dp, &t);
+	check_brought("192.0.2.1", "192.0.2.2", v1, true);
+	check_brought("192.0.2.1", "192.0.2.2", 0, false);
+	CHECK(!dataplane_trust(dp, both, 1, &env_err), "%s", env_err.text);
+	check_brought("192.0.2.1", "192.0.2.2", v0, true);
+	check_brought("192.0.2.1", "192.0.2.2", v1, false);
+	/* Who is known is known better. */
+	s.dport = PATH_OTHER;
+	s.tos = TOS(8 + DMSC_CLASS_TENSOR, 0);
+	frame_build(&f, &s);
+	frame_brought(egress, &f, v0, v0, &r);
+	CHECK_EQ(r.priority, DMSC_PRIO(100 + PATH_OTHER, DMSC_CLASS_BULK), "the flow table");
+	for (int i = 0; i < DMSC_MAX_TRUSTED; i++)
+		many[i] = 1000 + i;
+	CHECK(!dataplane_trust(dp, many, DMSC_MAX_TRUSTED, &env_err), "%s", env_err.text);
+	check_brought("192.0.2.1", "192.0.2.2", 1000 + DMSC_MAX_TRUSTED - 1, true);
+	CHECK(!dataplane_trust(dp, NULL, 0, &env_err), "%s", env_err.text);
+	check_brought("192.0.2.1", "192.0.2.2", 1000, false);
+	env_program(dp, &tables);
+}
+
 static void truncated(void)
 {
 	struct frame_spec specs[] = { tcp4(), tcp6(), tcp4(), tcp6() };
@@ -539,12 +592,11 @@ static void flip_under_packets(void)
 static int run(void)
 {
 	static const struct tap_test tests[] = {
-		TAP_TEST(nothing_programmed), TAP_TEST(refused_tables),
-		TAP_TEST(programmed),	      TAP_TEST(dscp_and_ecn),
-		TAP_TEST(control_traffic),    TAP_TEST(path_down_and_up),
-		TAP_TEST(smaller_mtu),	      TAP_TEST(flags_off),
-		TAP_TEST(truncated),	      TAP_TEST(counted),
-		TAP_TEST(received),	      TAP_TEST(flip_under_packets),
+		TAP_TEST(nothing_programmed), TAP_TEST(refused_tables),	 TAP_TEST(programmed),
+		TAP_TEST(dscp_and_ecn),	      TAP_TEST(control_traffic), TAP_TEST(path_down_and_up),
+		TAP_TEST(smaller_mtu),	      TAP_TEST(flags_off),	 TAP_TEST(trusted),
+		TAP_TEST(truncated),	      TAP_TEST(counted),	 TAP_TEST(received),
+		TAP_TEST(flip_under_packets),
 	};
 	struct dataplane_config cfg = env_config();
 	int ret;

@@ -176,7 +176,7 @@ static void test_conf(void **state)
 	assert_int_equal(read_conf("", &c, &err), 0);
 	assert_true(c.queues && c.bpf && c.steer && c.mark && c.reapply && !c.install_qdisc);
 	assert_int_equal(read_conf("# nothing\n", &c, &err), 0);
-	if (read_conf("host: gpu17\ninterfaces: [rail0, rail1]\nprofile: custom\n"
+	if (read_conf("host: gpu17\ninterfaces: [rail0, rail1]\ntrust_dscp: [eth0]\nprofile: custom\n"
 		      "dscp: {tensor: 44, bulk: 10}\nlossless_dscp: [26]\nallow_lossless: yes\n"
 		      "bpf: false\nsocket: /run/x.sock\n"
 		      "classes:\n  data: {mode: strict, weight: 7, share: 200, limit: 100000, ecn: 0}\n",
@@ -185,6 +185,8 @@ static void test_conf(void **state)
 	assert_string_equal(c.host, "gpu17");
 	assert_int_equal(c.nr_interfaces, 2);
 	assert_string_equal(c.interfaces[1], "rail1");
+	assert_int_equal(c.nr_trusted, 1);
+	assert_string_equal(c.trusted[0], "eth0");
 	assert_int_equal(c.profile.dscp[DMSC_CLASS_TENSOR], 44);
 	assert_int_equal(c.profile.dscp[DMSC_CLASS_DATA], 18);
 	assert_true(c.profile.lossless == 1ULL << 26);
@@ -275,6 +277,7 @@ static void test_conf_refused(void **state)
 		{ "classes: [data]\n", ":1: classes: expected a mapping" },
 		{ "interfaces: rail0\n", ":1: interfaces: expected a list" },
 		{ "interfaces: [interface-name-too-long]\n", ":1: interfaces: too long" },
+		{ "trust_dscp: eth0\n", ":1: trust_dscp: expected a list" },
 		{ "- a\n", ":1: document: expected a mapping" },
 		{ "host: {\n", ":2: YAML:" },
 		{ "a: &x {b: *x}\n", ":1: a: unknown key" },

@@ -144,6 +144,8 @@ static int change(struct daemon *d, struct apply *a, const void *blob, size_t le
 	if (ret)
 		return ret;
 	ret = store(d, a, blob, len, err);
+	if (!ret && d->dp)
+		ret = datapath_trust(d, err);
 	if (!ret && d->dp) {
 		ret = dataplane_program(d->dp, &hp->tables.t, err);
 		if (ret > 0) {

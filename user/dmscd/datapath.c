@@ -2,6 +2,7 @@
 #include "dmscd/datapath.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -91,6 +92,18 @@ int datapath_attach(struct daemon *d, struct hostplan *hp, struct dmsc_error *er
 			return ret;
 	}
 	return 0;
+}
+
+int datapath_trust(struct daemon *d, struct dmsc_error *err)
+{
+	uint32_t ifindexes[HOSTCONF_MAX_INTERFACES];
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < d->conf.nr_trusted; i++) {
+		ifindexes[n] = if_nametoindex(d->conf.trusted[i]);
+		n += !!ifindexes[n];
+	}
+	return dataplane_trust(d->dp, ifindexes, n, err);
 }
 
 int datapath_remove(struct daemon *d, struct dmsc_error *err)

@@ -29,6 +29,13 @@ int datapath_is_pinned(const struct daemon *d);
 int datapath_attach(struct daemon *d, struct hostplan *hp, struct dmsc_error *err);
 
 /**
+ * datapath_trust - the interfaces of trust_dscp that are there now
+ *
+ * To be called again when interfaces come and go.
+ */
+int datapath_trust(struct daemon *d, struct dmsc_error *err);
+
+/**
  * datapath_remove - the kill switch: programs, maps, next hops, queues of ours
  *
  * Goes on after a failure and reports the first. The registry is told that

@@ -332,7 +332,8 @@ int hostplan_build(struct daemon *d, struct hostplan *hp, struct dmsc_error *err
 		.plan = &hp->plan,
 		.host = hp->host,
 		.profile = &d->conf.profile,
-		.flags = (d->conf.steer ? DMSC_CTL_STEER : 0) | (d->conf.mark ? DMSC_CTL_DSCP : 0),
+		.flags = (d->conf.steer ? DMSC_CTL_STEER : 0) | (d->conf.mark ? DMSC_CTL_DSCP : 0) |
+			 (d->conf.nr_trusted ? DMSC_CTL_TRUST : 0),
 		.policy = policy_in_use(&d->conf.policy) ? &d->conf.policy : NULL,
 		.cgroup_ids = hp->cgroup_ids,
 		.ifindexes = hp->ifindexes,

@@ -34,6 +34,8 @@ static json_t *bpf_json(struct daemon *d)
 		if (!dataplane_ctl(d->dp, &ctl)) {
 			json_object_set_new(o, "steer", json_boolean(ctl.flags & DMSC_CTL_STEER));
 			json_object_set_new(o, "dscp", json_boolean(ctl.flags & DMSC_CTL_DSCP));
+			json_object_set_new(o, "trust_dscp",
+					    json_boolean(ctl.flags & DMSC_CTL_TRUST));
 		}
 	} else if (d->dp_why.text[0]) {
 		json_object_set_new(o, "why", json_string(d->dp_why.text));

@@ -12,6 +12,7 @@
 
 #include "dmscd/apply.h"
 #include "dmscd/daemon.h"
+#include "dmscd/datapath.h"
 #include "dmscd/hops.h"
 #include "dmscd/queuectl.h"
 #include "lib/log.h"
@@ -180,6 +181,8 @@ static int on_settled(sd_event_source *s, uint64_t usec, void *arg)
 	struct dmsc_error e;
 
 	(void)s, (void)usec;
+	if (w->links && d->dp && datapath_trust(d, &e))
+		log_warn("bpf: %s", e.text);
 	if (w->links && (!d->current || rails_changed(d, d->current))) {
 		/* Busy: look again once that is over. */
 		if (apply_stored(d) == -EBUSY) {

@@ -71,6 +71,15 @@ int dataplane_open(struct dataplane **dp, const struct dataplane_config *cfg,
 /** dataplane_upgrades - is it still the version before that is at work? */
 bool dataplane_upgrades(const struct dataplane *dp);
 
+/**
+ * dataplane_trust - the interfaces of which the DSCP of what they bring is believed
+ * @n: at most DMSC_MAX_TRUSTED
+ *
+ * They are looked at in generations with DMSC_CTL_TRUST.
+ */
+int dataplane_trust(struct dataplane *dp, const uint32_t *ifindexes, size_t n,
+		    struct dmsc_error *err);
+
 /** dataplane_attach - tc egress and ingress on an interface (tcx, else clsact) */
 int dataplane_attach(struct dataplane *dp, const char *ifname, struct dmsc_error *err);
 

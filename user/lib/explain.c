@@ -160,6 +160,20 @@ static void explain_socket(const struct explain_flow *f, const struct control *c
 	out->asked = p.flags & DMSC_CTL_POLICY && (p.src_sid || p.dst_sid);
 }
 
+/* By which interface it comes, and with which DSCP, is not known. */
+static void explain_trust(void)
+{
+	struct explain_step *step = &now.out->steps[now.out->nr_steps];
+
+	if (now.out->nr_steps == EXPLAIN_MAX_STEPS)
+		return;
+	step->table = "trusted";
+	snprintf(step->what, sizeof(step->what),
+		 "class by its DSCP if it comes by an interface of trust_dscp");
+	step->found = false;
+	now.out->nr_steps++;
+}
+
 /* As egress does for what no local socket sent (decide_flow, packet_denied). */
 static void explain_forwarded(const struct explain_flow *f, const struct control *c,
 			      struct explain *out)
@@ -199,6 +213,8 @@ static void explain_forwarded(const struct explain_flow *f, const struct control
 		ep = endpoint_get(side, &f->saddr, htons(f->sport), f->proto);
 		if (ep)
 			out->class = ep->class;
+		else if (c->flags & DMSC_CTL_TRUST)
+			explain_trust();
 	}
 	if (p.dst_sid && c->flags & DMSC_CTL_POLICY && (out->sid || !host_known(side, &f->saddr))) {
 		p.src_sid = out->sid;

@@ -289,24 +289,24 @@ static int classes_key(struct reader *r, const char *key, const yaml_node_t *kn,
 	return hostconf_class_check(where, &r->c->classes[class], r->err);
 }
 
-static int read_interfaces(struct reader *r, const yaml_node_t *n)
+/* @names: of HOSTCONF_MAX_INTERFACES */
+static int read_interfaces(struct reader *r, const yaml_node_t *n, const char *key,
+			   char (*names)[16], uint32_t *nr)
 {
-	struct hostconf *c = r->c;
-
 	if (n->type != YAML_SEQUENCE_NODE)
-		return bad(r, n, "interfaces", "expected a list of interface names");
-	c->nr_interfaces = 0;
+		return bad(r, n, key, "expected a list of interface names");
+	*nr = 0;
 	for (yaml_node_item_t *i = n->data.sequence.items.start; i < n->data.sequence.items.top;
 	     i++) {
 		int ret;
 
-		if (c->nr_interfaces == HOSTCONF_MAX_INTERFACES)
-			return bad(r, n, "interfaces", "too many, expected at most 64");
-		ret = read_str(r, yaml_document_get_node(&r->doc, *i), "interfaces",
-			       c->interfaces[c->nr_interfaces], sizeof(c->interfaces[0]));
+		if (*nr == HOSTCONF_MAX_INTERFACES)
+			return bad(r, n, key, "too many, expected at most 64");
+		ret = read_str(r, yaml_document_get_node(&r->doc, *i), key, names[*nr],
+			       sizeof(names[*nr]));
 		if (ret)
 			return ret;
-		c->nr_interfaces++;
+		++*nr;
 	}
 	return 0;
 }
@@ -365,7 +365,9 @@ static int top_key(struct reader *r, const char *key, const yaml_node_t *kn, con
 	if (!strcmp(key, "module"))
 		return read_str(r, vn, key, c->module, sizeof(c->module));
 	if (!strcmp(key, "interfaces"))
-		return read_interfaces(r, vn);
+		return read_interfaces(r, vn, key, c->interfaces, &c->nr_interfaces);
+	if (!strcmp(key, "trust_dscp"))
+		return read_interfaces(r, vn, key, c->trusted, &c->nr_trusted);
 	if (!strcmp(key, "profile")) {
 		if (!scalar(vn) || profile_find(scalar(vn), &c->profile, &e))
 			return bad(r, vn, key, "unknown profile, expected one of " PROFILE_NAMES);
@@ -387,7 +389,7 @@ static int top_key(struct reader *r, const char *key, const yaml_node_t *kn, con
 		return policy_read(&f, (yaml_node_t *)vn, &c->policy);
 	}
 	return bad(r, kn, key,
-		   "unknown key, expected host, socket, state, pin_dir, cgroup_root, module, refuse_findings, interfaces, profile, dscp, lossless_dscp, allow_lossless, queues, bpf, steer, mark, reapply, install_qdisc, classes or policy");
+		   "unknown key, expected host, socket, state, pin_dir, cgroup_root, module, refuse_findings, interfaces, trust_dscp, profile, dscp, lossless_dscp, allow_lossless, queues, bpf, steer, mark, reapply, install_qdisc, classes or policy");
 }
 
 static int read_document(struct reader *r)
@@ -487,15 +489,22 @@ static int check_numbers(const struct hostconf *c, struct dmsc_error *err)
 	return profile_check(&c->profile, c->allow_lossless, err);
 }
 
+static int check_names(const char *key, const char (*names)[16], uint32_t nr, struct dmsc_error *err)
+{
+	for (uint32_t i = 0; i < nr; i++)
+		for (uint32_t k = 0; k < i; k++)
+			if (!strcmp(names[i], names[k]))
+				return dmsc_fail(err, -EINVAL, "%s: %s given twice, expected once",
+						 key, names[i]);
+	return 0;
+}
+
 int hostconf_check(const struct hostconf *c, struct dmsc_error *err)
 {
 	if (!c->host[0])
 		return dmsc_fail(err, -EINVAL, "host: empty, expected this host's name in plans");
-	for (uint32_t i = 0; i < c->nr_interfaces; i++)
-		for (uint32_t k = 0; k < i; k++)
-			if (!strcmp(c->interfaces[i], c->interfaces[k]))
-				return dmsc_fail(err, -EINVAL,
-						 "interfaces: %s given twice, expected once",
-						 c->interfaces[i]);
+	if (check_names("interfaces", c->interfaces, c->nr_interfaces, err) ||
+	    check_names("trust_dscp", c->trusted, c->nr_trusted, err))
+		return -EINVAL;
 	return check_numbers(c, err);
 }

@@ -30,7 +30,9 @@ struct hostconf {
 	char module[MODULE_NAME_MAX]; /* functional module, see module_open() */
 	bool refuse_findings;	      /* a plan that the module finds fault with */
 	char interfaces[HOSTCONF_MAX_INTERFACES][16];
-	uint32_t nr_interfaces; /* 0: the host's links in the plan */
+	uint32_t nr_interfaces;			   /* 0: the host's links in the plan */
+	char trusted[HOSTCONF_MAX_INTERFACES][16]; /* the DSCP of what they bring is believed */
+	uint32_t nr_trusted;
 	struct profile profile;
 	bool allow_lossless;
 	bool queues, bpf;   /* use the module, the BPF data path */

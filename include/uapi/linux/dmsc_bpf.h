@@ -25,6 +25,7 @@
 #define DMSC_MAX_HOPS		8192	/* next hops of both sides' paths */
 #define DMSC_MAX_SETS		4096	/* each side; of paths */
 #define DMSC_MAX_DEALS		16384	/* groups with sets, of all generations */
+#define DMSC_MAX_TRUSTED	64	/* interfaces whose DSCP is believed */
 #define DMSC_MAX_ENCAPS		8192	/* of both sides' paths */
 #define DMSC_MAX_STATS		8192	/* {SID, class, direction, next hop} */
 #define DMSC_MAX_RULES		4096	/* each side */
@@ -60,6 +61,7 @@ struct dmsc_ctl {
 #define DMSC_CTL_DENY		(1U << 3)	/* what no rule is about is denied */
 #define DMSC_CTL_AUDIT		(1U << 4)	/* what no rule is about is reported */
 #define DMSC_CTL_TRACE		(1U << 5)	/* sample packets; belongs to no generation */
+#define DMSC_CTL_TRUST		(1U << 6)	/* believe the DSCP that dmsc_trusted is about */
 
 /*
  * Map dmsc_profile: array, one entry a side. How a class travels between
